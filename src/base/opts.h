@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The one table of options. From it come the parsing of WIDESPAN_* variables, the list in
+ * `widespan info` and the section in the man page. Values are read once, at wsp_opts_load. */
+#ifndef WSP_BASE_OPTS_H
+#define WSP_BASE_OPTS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum wsp_opt_kind {
+    WSP_OPT_COUNT,  /* a whole number */
+    WSP_OPT_BYTES,  /* a whole number with K, M or G (binary) allowed behind it */
+    WSP_OPT_TIME,   /* a number with ns, us, ms or s behind it; bare means seconds; kept in ns */
+    WSP_OPT_SWITCH, /* 0 or 1 */
+    WSP_OPT_TEXT    /* anything */
+};
+
+/* X(id, variable, kind, default as text, min, max, what it does). Min and max hold for numbers, in
+ * the unit kept (bytes, nanoseconds). */
+#define WSP_OPTION_TABLE(X)                                                                        \
+    X(LOG, "WIDESPAN_LOG", TEXT, "warn", 0, 0, "log level: error, warn, info or debug")            \
+    X(STREAMS, "WIDESPAN_STREAMS", COUNT, "4", 1, 256, "TCP streams of one path")                  \
+    X(SEGMENT, "WIDESPAN_SEGMENT", BYTES, "256K", 4096, 16777216,                                  \
+      "largest piece of a message that travels whole on one stream")                               \
+    X(EAGER, "WIDESPAN_EAGER", BYTES, "64K", 0, 67108864,                                          \
+      "messages up to this size may use the whole credit of a pair, larger ones leave a quarter")  \
+    X(CREDIT, "WIDESPAN_CREDIT", BYTES, "4M", 4096, 1073741824,                                    \
+      "unexpected bytes one peer may have under way before a receive is posted for them")          \
+    X(UNEXPECTED_MEMORY, "WIDESPAN_UNEXPECTED_MEMORY", BYTES, "256M", 1048576, 1099511627776,      \
+      "memory of one process for wide payload that no receive is posted for")                      \
+    X(REPLAY_MEMORY, "WIDESPAN_REPLAY_MEMORY", BYTES, "256M", 65536, 1099511627776,                \
+      "memory of one process for sent data that is not acknowledged yet")                          \
+    X(PORTS, "WIDESPAN_PORTS", TEXT, "0", 0, 0,                                                    \
+      "port or range LOW-HIGH that a rank listens on for wide streams; 0 lets the system choose")  \
+    X(ADDRESS, "WIDESPAN_ADDRESS", TEXT, "", 0, 0,                                                 \
+      "address by which other sites reach this process; set by widespan exec from the job file")   \
+    X(CONNECT_TIME, "WIDESPAN_CONNECT_TIME", TIME, "30s", 1000000, 86400000000000,                 \
+      "how long a path may take to open before the peer is given up")                              \
+    X(OUTAGE, "WIDESPAN_OUTAGE", TIME, "60s", 1000000, 86400000000000,                             \
+      "how long a path may be without a working stream before the peer is given up")               \
+    X(HEARTBEAT, "WIDESPAN_HEARTBEAT", TIME, "2s", 1000000, 3600000000000,                         \
+      "an idle stream is tested this often")                                                       \
+    X(JOIN_TIME, "WIDESPAN_JOIN_TIME", TIME, "60s", 1000000, 86400000000000,                       \
+      "how long the sites of a job may take to come together")                                     \
+    X(FINALIZE_TIME, "WIDESPAN_FINALIZE_TIME", TIME, "30s", 1000000, 86400000000000,               \
+      "how long MPI_Finalize waits for what is still to be delivered")                             \
+    X(HOLD_TIMERS, "WIDESPAN_HOLD_TIMERS", SWITCH, "0", 0, 1,                                      \
+      "1 declares nobody lost, so that a debugger may stop a rank")                                \
+    X(BIND, "WIDESPAN_BIND", TEXT, "auto", 0, 0,                                                   \
+      "where the I/O thread runs: auto, none, or a list of processors such as 2,3")                \
+    X(STATS, "WIDESPAN_STATS", TEXT, "", 0, 0,                                                     \
+      "1 prints what travelled at MPI_Finalize, json:FILE appends it to FILE, a line a rank")      \
+    X(JOB, "WIDESPAN_JOB", TEXT, "", 0, 0, "name of the job; set by widespan exec")                \
+    X(SITE, "WIDESPAN_SITE", TEXT, "", 0, 0, "name of this site; set by widespan exec")            \
+    X(COORDINATOR, "WIDESPAN_COORDINATOR", TEXT, "", 0, 0,                                         \
+      "HOST:PORT of the job's coordinator; set by widespan exec")                                  \
+    X(KEY_FILE, "WIDESPAN_KEY_FILE", TEXT, "", 0, 0,                                               \
+      "file that holds the job key, readable by its owner alone; set by widespan exec")
+
+enum wsp_opt_id {
+#define WSP_OPT_ID_(id, ...) WSP_OPT_##id,
+    WSP_OPTION_TABLE(WSP_OPT_ID_)
+#undef WSP_OPT_ID_
+        WSP_OPT_COUNT_
+};
+
+struct wsp_opt {
+    const char *variable;
+    enum wsp_opt_kind kind;
+    const char *default_text;
+    uint64_t min, max;
+    const char *help;
+};
+
+/* The row of an option; constant. */
+const struct wsp_opt *wsp_opt_row(enum wsp_opt_id id);
+
+/* The word for a kind's unit, as shown to users: "bytes", "seconds", ... */
+const char *wsp_opt_unit(enum wsp_opt_kind kind);
+
+/* Reads every option from the environment. On a value that cannot be used: WSP_ERR_CONFIG, and
+ * why names the variable, the value and what is allowed. Also sets the log level. */
+wsp_err wsp_opts_load(char *why, size_t why_size) WSP_MUST_USE;
+
+/* Values as loaded (defaults before wsp_opts_load). Numbers in bytes, ns or as they are. */
+uint64_t wsp_opt_number(enum wsp_opt_id id);
+const char *wsp_opt_text(enum wsp_opt_id id);
+
+/* True if the user set it rather than the default. */
+bool wsp_opt_is_set(enum wsp_opt_id id);
+
+/* Parses text as an option of this kind; WSP_ERR_INVALID if it is not one. */
+wsp_err wsp_opt_parse(enum wsp_opt_kind kind, const char *text, uint64_t *number) WSP_MUST_USE;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The agreed list of a job's sites and ranks, and its encoding for the coordinator's messages. */
+#ifndef WSP_JOB_ROSTER_H
+#define WSP_JOB_ROSTER_H
+
+#include "base/err.h"
+#include "link/link.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a site tells of itself. */
+struct wsp_site_card {
+    char name[64];
+    char host_mpi[64];     /* such as "Open MPI 4.1.4" */
+    uint8_t is_big_endian; /* and the data model */
+    uint8_t sizeof_long, sizeof_long_double, sizeof_wchar;
+    uint32_t n_ranks;
+    uint32_t tag_ub;        /* largest tag of the host */
+    uint16_t liveness_port; /* filled by wsp_session_introduce: where the site's leader listens */
+};
+
+struct wsp_site {
+    struct wsp_site_card card;
+    uint32_t first_rank; /* world rank of its home rank 0 */
+};
+
+struct wsp_roster {
+    uint32_t n_sites, n_ranks;
+    struct wsp_site *sites;        /* in job order */
+    struct wsp_endpoint *ranks;    /* by world rank */
+};
+
+/* The site of a world rank. */
+uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank);
+
+/* Encodes into a new buffer, the caller's to free; decodes into a new roster. A decoder meets any
+ * bytes: WSP_ERR_PROTOCOL if they are no roster. */
+wsp_err wsp_roster_encode(const struct wsp_roster *roster, uint8_t **bytes,
+                          size_t *length) WSP_MUST_USE;
+wsp_err wsp_roster_decode(const uint8_t *bytes, size_t length,
+                          struct wsp_roster **roster) WSP_MUST_USE;
+void wsp_roster_free(struct wsp_roster **roster);
+
+#endif
