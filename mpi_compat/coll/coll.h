@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Two-level collectives on spanning communicators, for use inside the shim. */
+#ifndef WSP_MPI_COLL_COLL_H
+#define WSP_MPI_COLL_COLL_H
+
+#include "comm/comm.h"
+
+#include <stdint.h>
+
+/* Returns on each rank after every rank has entered. MPI error code, not raised. */
+int wsp_coll_barrier(struct wsp_comm *comm);
+
+/* Every rank gives n bytes and gets those of all, in rank order, in all (n * size bytes). MPI error
+ * code, not raised. */
+int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n, void *all);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Spanning communicators. The program's handle is a host communicator of the home members; what
+ * Widespan knows of it hangs off a map from handle to struct wsp_comm. A communicator that is not
+ * in the map is a home communicator and the host's business.
+ *
+ * Reference counted: the handle holds one reference, each request one; the last one frees the host
+ * communicator. The table is guarded by the link's lock when MPI_THREAD_MULTIPLE is on. */
+#ifndef WSP_MPI_COMM_COMM_H
+#define WSP_MPI_COMM_COMM_H
+
+#include "base/list.h"
+#include "init/job.h"
+
+#include <mpi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The members of a spanning communicator at one site, in rank order. */
+struct wsp_part {
+    uint32_t site; /* index in the roster */
+    int n_ranks;
+    int *ranks; /* communicator ranks; ranks[0] is the leader, ranks[i] is home rank i */
+};
+
+struct wsp_comm {
+    MPI_Comm handle;  /* host communicator of the home members, in rank order */
+    MPI_Comm phase2;  /* private: home phases after the wide exchange run here; those before run on
+                         the handle's own collective context, which the program never uses */
+    uint64_t context; /* point-to-point; collectives use context | WSP_CONTEXT_COLL */
+    int size, rank;
+    int home_rank;     /* of this process in handle */
+    uint32_t *world;   /* world rank of each rank */
+    int32_t *home;     /* home rank in handle of each rank, -1 at another site */
+    int n_parts, part; /* sites, in the order of their first member; part: this site's index */
+    struct wsp_part *parts;
+    uint32_t coll_sequence; /* collectives started, wraps; the tag of their wide messages */
+    uint32_t n_contexts;    /* contexts drawn by this process as first member of a new group */
+    atomic_int n_references;
+    bool is_freed; /* the program has freed the handle */
+};
+
+#define WSP_CONTEXT_COLL UINT64_C(1)
+
+/* NULL for a home communicator. wsp_comm_of_slow is for handles other than MPI_COMM_WORLD. */
+struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle);
+extern struct wsp_comm *wsp_comm_world;
+
+static inline struct wsp_comm *wsp_comm_of(MPI_Comm handle)
+{
+    if (!wsp_job.is_wide)
+        return NULL;
+    return handle == MPI_COMM_WORLD ? wsp_comm_world : wsp_comm_of_slow(handle);
+}
+
+/* This site's part: its home ranks as communicator ranks. */
+static inline const struct wsp_part *wsp_comm_here(const struct wsp_comm *comm)
+{
+    return &comm->parts[comm->part];
+}
+
+/* The part a rank belongs to (index into parts). */
+int wsp_comm_part_of(const struct wsp_comm *comm, int rank);
+
+static inline bool wsp_comm_is_leader(const struct wsp_comm *comm)
+{
+    return comm->home_rank == 0;
+}
+
+static inline struct wsp_comm *wsp_comm_hold(struct wsp_comm *comm)
+{
+    atomic_fetch_add_explicit(&comm->n_references, 1, memory_order_relaxed);
+    return comm;
+}
+void wsp_comm_release(struct wsp_comm *comm);
+
+/* Makes MPI_COMM_WORLD spanning, from wsp_job; and undoes it. MPI error codes. */
+int wsp_comm_world_open(void);
+void wsp_comm_world_close(void);
+
+/* Registers a new spanning communicator: handle is a host communicator of the home members, world
+ * (malloc'ed, taken over) the world rank of each of size ranks. Collective over the home members. */
+int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
+                      struct wsp_comm **comm);
+
+/* A context of the new group's first member (this process), never used before. */
+uint64_t wsp_comm_draw_context(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When a wrapper goes straight to the host: the condition for each route of functions.tbl. */
+#ifndef WSP_MPI_HOST_ROUTE_H
+#define WSP_MPI_HOST_ROUTE_H
+
+#include "comm/comm.h"
+#include "match/match.h"
+#include "request/request.h"
+
+/* > 0 while a host function that calls MPI by public names runs in this thread. */
+extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
+
+#define WSP_IS_STRAIGHT() (__builtin_expect(!wsp_job.is_wide, 1) || wsp_nested > 0)
+
+/* Anything else on a home communicator. */
+#define WSP_ROUTE_comm(comm) (WSP_IS_STRAIGHT() || !wsp_comm_of(comm))
+
+/* Calls that start something and return: the host's as they are on a home communicator. */
+#define WSP_ROUTE_p2p_start(comm) WSP_ROUTE_comm(comm)
+
+/* Calls that may block in the host: only while no wildcard may need this thread meanwhile. */
+#define WSP_ROUTE_p2p_blocking(comm)                                                               \
+    (WSP_IS_STRAIGHT() ||                                                                          \
+     (!wsp_must_drive() && !wsp_comm_of(comm)))
+
+/* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven. */
+#define WSP_ROUTE_coll(comm) WSP_IS_STRAIGHT()
+
+/* Requests: the host's in one call while nothing of ours is outstanding. */
+#define WSP_ROUTE_request() (WSP_IS_STRAIGHT() || wsp_request_n_known() == 0)
+
+/* Message handles of ours exist only in a wide job. */
+#define WSP_ROUTE_message() WSP_IS_STRAIGHT()
+
+/* Init, Finalize, Abort and the like are always seen. */
+#define WSP_ROUTE_always() 0
+
+/* True while a blocking call of the host could keep this thread from work that only it can do. */
+static inline bool wsp_must_drive(void)
+{
+    return wsp_job.is_threaded ||
+           atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0;
+}
+
+#endif
