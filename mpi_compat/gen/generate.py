@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes one of the shim's generated files: generate.py WHAT functions.tbl OUTPUT."""
+
+import sys
+
+import table
+
+HEAD = '/* SPDX-License-Identifier: BSD-3-Clause */\n/* Made by gen/generate.py from functions.tbl. */\n'
+
+
+def host_table_h(functions):
+    """struct wsp_host: a pointer to each function of the host."""
+    fields = ''.join(f'    {f.returns} (*{f.name})({f.declarations});\n'
+                     for f in functions if f.in_host_table)
+    return (HEAD + '#ifndef WSP_HOST_TABLE_H\n#define WSP_HOST_TABLE_H\n\n#include <mpi.h>\n\n'
+            f'struct wsp_host {{\n{fields}}};\n\n#endif\n')
+
+
+def host_table_c(functions):
+    """The names of the fields of struct wsp_host, in their order."""
+    names = ''.join(f'    "PMPI_{f.name}",\n' for f in functions if f.in_host_table)
+    return (HEAD + '#include "host/host.h"\n\n'
+            f'const char *const wsp_host_names[WSP_HOST_COUNT] = {{\n{names}}};\n')
+
+
+def wide_h(functions):
+    """What the shim does itself for each dual function."""
+    body = ''.join(f'{f.returns} wide_{f.name}({f.declarations});\n'
+                   for f in functions if f.klass == 'dual')
+    return (HEAD + '#ifndef WSP_WIDE_H\n#define WSP_WIDE_H\n\n#include <mpi.h>\n\n'
+            f'{body}\n#endif\n')
+
+
+def comm_expressions(function):
+    return [('*' if p.kind == 'iocomm' else '') + p.name
+            for p in function.of_kind('comm', 'iocomm')]
+
+
+def route_condition(function):
+    """True: straight to the host."""
+    if function.route in ('request', 'message'):
+        return f'WSP_ROUTE_{function.route}()'
+    return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in comm_expressions(function))
+
+
+def home_collective(function, by_name):
+    """A home collective that does not sleep in the host: its nonblocking form and the joint loop,
+    or, where there is none or the payload is large, the blocking form behind a driven barrier."""
+    comm = comm_expressions(function)[0]
+    barrier = (f'        int err = wsp_home_enter({comm});\n'
+               f'        return err == MPI_SUCCESS ? host.{function.name}({function.arguments}) : err;\n')
+    form = by_name.get('I' + function.name[0].lower() + function.name[1:])
+    if not form or not form.of_kind('newrequest') or form.of_kind('newcomm'):
+        return barrier
+    text = ''
+    counts, types = function.of_kind('count'), function.of_kind('datatype')
+    if len(counts) == 1 and len(types) == 1 and function.name != 'Reduce_scatter_block':
+        text += (f'        if (wsp_home_is_large({counts[0].name}, {types[0].name})) {{\n'
+                 + barrier.replace('        ', '            ') + '        }\n')
+    return text + ('        MPI_Request request;\n'
+                   f'        int err = host.{form.name}({function.arguments}, &request);\n'
+                   f'        return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;\n')
+
+
+def body(function, by_name):
+    call = f'host.{function.name}({function.arguments})'
+    if function.route == '-':
+        return f'    return {call};\n'
+    if function.route == 'always':
+        return f'    return wide_{function.name}({function.arguments});\n'
+    text = f'    if ({route_condition(function)})\n        return {call};\n'
+    if function.route == 'coll':
+        home = ' && '.join(f'WSP_ROUTE_comm({c})' for c in comm_expressions(function))
+        text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
+    if function.klass == 'dual':
+        return text + f'    return wide_{function.name}({function.arguments});\n'
+    comms = comm_expressions(function)
+    culprit = comms[0] if len(comms) == 1 else f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
+    return text + f'    return wsp_refuse("MPI_{function.name}", {culprit});\n'
+
+
+def wrapper(function, by_name):
+    inner = body(function, by_name)
+    if function.flag == 'reenters':
+        # Only the host's code runs at depth: the routes and the refusal stand outside of it.
+        inner = inner.replace(f'host.{function.name}(', f'nested_{function.name}(')
+        guard = (f'static {function.returns} nested_{function.name}({function.declarations})\n{{\n'
+                 '    wsp_nested++;\n'
+                 f'    {function.returns} result = host.{function.name}({function.arguments});\n'
+                 '    wsp_nested--;\n    return result;\n}\n\n')
+    else:
+        guard = ''
+    return (f'{guard}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
+            f'{{\n{inner}}}\nWSP_ALIAS({function.name})\n\n')
+
+
+def wrappers_c(functions):
+    """The exported functions."""
+    by_name = {f.name: f for f in functions}
+    return (HEAD + '#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n'
+            '#include "host/route.h"\n#include "wide.h"\n\n'
+            '#define WSP_EXPORT __attribute__((visibility("default")))\n'
+            '/* PMPI_X is the same function as MPI_X: a profiler above us finds it by that name. */\n'
+            '#define WSP_ALIAS(name) \\\n'
+            '    extern __typeof(MPI_##name) PMPI_##name '
+            '__attribute__((alias("MPI_" #name), visibility("default")));\n\n'
+            + ''.join(wrapper(f, by_name) for f in functions if f.is_exported).rstrip() + '\n')
+
+
+def version_script(functions):
+    names = [p + f.name for f in functions if f.is_exported for p in ('MPI_', 'PMPI_')]
+    lines = ''.join(f'        {n};\n' for n in names + ['wsp_shim_description'])
+    return f'{{\n    global:\n{lines}    local:\n        *;\n}};\n'
+
+
+WRITERS = {'host_table.h': host_table_h, 'host_table.c': host_table_c, 'wide.h': wide_h,
+           'wrappers.c': wrappers_c, 'shim.map': version_script}
+
+
+def main():
+    what, source, output = sys.argv[1:]
+    with open(output, 'w', encoding='ascii') as file:
+        file.write(WRITERS[what](table.read(source)))
+
+
+if __name__ == '__main__':
+    main()

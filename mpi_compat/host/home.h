@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Collectives on home communicators in a job of several sites: they must not sleep in the host
+ * while wide work may need this thread. Which form is taken depends on operation and size alone,
+ * so that all members choose alike. */
+#ifndef WSP_MPI_HOST_HOME_H
+#define WSP_MPI_HOST_HOME_H
+
+#include <mpi.h>
+#include <stdbool.h>
+
+/* True if the payload is large: then a driven barrier and the host's blocking form are faster than
+ * its nonblocking one. */
+bool wsp_home_is_large(int count, MPI_Datatype datatype);
+
+/* Drives until every member of comm has entered: the blocking call that follows waits for none of
+ * them. Errors are the host's, already raised. */
+int wsp_home_enter(MPI_Comm comm);
+
+/* Drives a collective under way to its end. Errors are the host's, already raised. */
+int wsp_home_complete(MPI_Request *request);
+
+#endif
