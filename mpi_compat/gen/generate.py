@@ -50,12 +50,12 @@ def home_collective(function, by_name):
     barrier = (f'        int err = wsp_home_enter({comm});\n'
                f'        return err == MPI_SUCCESS ? host.{function.name}({function.arguments}) : err;\n')
     form = by_name.get('I' + function.name[0].lower() + function.name[1:])
-    if not form or not form.of_kind('newrequest') or form.of_kind('newcomm'):
+    if not form or not form.of_kind('newrequest') or form.flag == 'fragile':
         return barrier
     text = ''
     counts, types = function.of_kind('count'), function.of_kind('datatype')
     if len(counts) == 1 and len(types) == 1 and function.name != 'Reduce_scatter_block':
-        text += (f'        if (wsp_home_is_large({counts[0].name}, {types[0].name})) {{\n'
+        text += (f'        if (wsp_home_is_large({comm}, {counts[0].name}, {types[0].name})) {{\n'
                  + barrier.replace('        ', '            ') + '        }\n')
     return text + ('        MPI_Request request;\n'
                    f'        int err = host.{form.name}({function.arguments}, &request);\n'

@@ -5,7 +5,7 @@ import re
 
 CLASSES = ('untouched', 'local', 'dual', 'refused')
 ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message')
-FLAGS = ('-', 'reenters', 'fortran')
+FLAGS = ('-', 'reenters', 'fragile', 'fortran')
 
 
 class Parameter:

@@ -3,13 +3,19 @@
 
 #include "host/host.h"
 #include "request/progress.h"
+#include "type/type.h"
 
 #define LARGE_BYTES 65536
 
-bool wsp_home_is_large(int count, MPI_Datatype datatype)
+bool wsp_home_is_large(MPI_Comm comm, int count, MPI_Datatype datatype)
 {
-    MPI_Count size;
-    return host.Type_size_x(datatype, &size) == MPI_SUCCESS && size * count >= LARGE_BYTES;
+    int is_inter = 0;
+    struct wsp_layout layout;
+    if (count <= 0 || wsp_type_describe(datatype, &layout) != MPI_SUCCESS)
+        return false;
+    if (layout.size * (uint64_t)count < LARGE_BYTES)
+        return false;
+    return host.Comm_test_inter(comm, &is_inter) == MPI_SUCCESS && !is_inter;
 }
 
 int wsp_home_enter(MPI_Comm comm)

@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /* True if the payload is large: then a driven barrier and the host's blocking form are faster than
- * its nonblocking one. */
-bool wsp_home_is_large(int count, MPI_Datatype datatype);
+ * its nonblocking one. Never on an intercommunicator, where count and datatype may mean nothing on
+ * some members. Raises no error for a datatype that is none. */
+bool wsp_home_is_large(MPI_Comm comm, int count, MPI_Datatype datatype);
 
 /* Drives until every member of comm has entered: the blocking call that follows waits for none of
  * them. Errors are the host's, already raised. */
