@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A face over meson: see README.md. BUILD is where the plain build goes.
+BUILD ?= build
+
+.PHONY: all demo test setup format clean
+all: setup
+	scripts/build $(BUILD)
+
+demo: all
+	scripts/demo $(BUILD)
+
+test: setup
+	scripts/test $(BUILD)
+
+setup:
+	scripts/setup
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
