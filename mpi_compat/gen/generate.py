@@ -17,10 +17,13 @@ def host_table_h(functions):
 
 
 def host_table_c(functions):
-    """The names of the fields of struct wsp_host, in their order."""
+    """The names of the fields of struct wsp_host, in their order; their types must be mpi.h's."""
     names = ''.join(f'    "PMPI_{f.name}",\n' for f in functions if f.in_host_table)
+    checks = ''.join(f'CHECK({f.name});\n' for f in functions if f.in_host_table)
     return (HEAD + '#include "host/host.h"\n\n'
-            f'const char *const wsp_host_names[WSP_HOST_COUNT] = {{\n{names}}};\n')
+            f'const char *const wsp_host_names[WSP_HOST_COUNT] = {{\n{names}}};\n\n'
+            '#define CHECK(name) \\\n    _Static_assert(__builtin_types_compatible_p(__typeof(host.name), '
+            '__typeof(&MPI_##name)), #name)\n' + checks)
 
 
 def wide_h(functions):
