@@ -79,9 +79,13 @@ int wsp_comm_world_open(void);
 void wsp_comm_world_close(void);
 
 /* Registers a new spanning communicator: handle is a host communicator of the home members, world
- * (malloc'ed, taken over) the world rank of each of size ranks. Collective over the home members. */
+ * (malloc'ed, taken over) the world rank of each of size ranks. Collective over the home members.
+ */
 int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
                       struct wsp_comm **comm);
+
+/* Takes the handle out of the table and gives up its reference: the program has freed it. */
+void wsp_comm_unlist(struct wsp_comm *comm);
 
 /* A context of the new group's first member (this process), never used before. */
 uint64_t wsp_comm_draw_context(void);

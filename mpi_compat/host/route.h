@@ -20,14 +20,15 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 
 /* Calls that may block in the host: only while no wildcard may need this thread meanwhile. */
 #define WSP_ROUTE_p2p_blocking(comm)                                                               \
-    (WSP_IS_STRAIGHT() ||                                                                          \
-     (!wsp_must_drive() && !wsp_comm_of(comm)))
+    (WSP_IS_STRAIGHT() || (!wsp_must_drive() && !wsp_comm_of(comm)))
 
-/* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven. */
+/* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven.
+ */
 #define WSP_ROUTE_coll(comm) WSP_IS_STRAIGHT()
 
-/* Requests: the host's in one call while nothing of ours is outstanding. */
-#define WSP_ROUTE_request() (WSP_IS_STRAIGHT() || wsp_request_n_known() == 0)
+/* Requests: the host's in one call while nothing of ours is outstanding nor may become so. */
+#define WSP_ROUTE_request()                                                                        \
+    (WSP_IS_STRAIGHT() || (wsp_request_n_known() == 0 && !wsp_job.is_threaded))
 
 /* Message handles of ours exist only in a wide job. */
 #define WSP_ROUTE_message() WSP_IS_STRAIGHT()
@@ -38,8 +39,7 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 /* True while a blocking call of the host could keep this thread from work that only it can do. */
 static inline bool wsp_must_drive(void)
 {
-    return wsp_job.is_threaded ||
-           atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0;
+    return wsp_job.is_threaded || atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0;
 }
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 struct wsp_job {
-    bool is_wide; /* between Init and Finalize of a job with two or more sites */
+    bool is_wide;     /* between Init and Finalize of a job with two or more sites */
     bool is_threaded; /* MPI_THREAD_MULTIPLE was granted */
     uint32_t world_rank, n_ranks;
     uint32_t site; /* index in the roster */

@@ -17,12 +17,15 @@
 
 #define WSP_ANY INT32_MIN /* any source, any tag */
 
+#define WSP_NO_RANK UINT32_MAX
+
 struct wsp_arrival; /* a wide message that is not matched */
 
 struct wsp_posted {
     struct wsp_node node; /* in its context's posted list while unmatched */
     uint64_t context;
-    int32_t source, tag; /* communicator ranks; or WSP_ANY */
+    int32_t source, tag;   /* communicator rank and tag; or WSP_ANY */
+    uint32_t world_source; /* world rank of source; WSP_NO_RANK if any */
     void *buffer;
     uint64_t capacity;
     bool has_home_half; /* source is any: the host may take it as well */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "comm/comm.h"
+#include "base/map.h"
+#include "host/host.h"
+#include "match/match.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every process starts with the same world context: first member 0, first counter. */
+#define WORLD_CONTEXT UINT64_C(2)
+
+struct wsp_comm *wsp_comm_world;
+
+static struct wsp_map table; /* handle -> struct wsp_comm, MPI_COMM_WORLD left out */
+static pthread_rwlock_t table_lock = PTHREAD_RWLOCK_INITIALIZER; /* MPI_THREAD_MULTIPLE only */
+static atomic_uint n_drawn = 1;
+
+struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle)
+{
+    if (!wsp_job.is_threaded)
+        return wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
+    pthread_rwlock_rdlock(&table_lock);
+    struct wsp_comm *comm = wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
+    pthread_rwlock_unlock(&table_lock);
+    return comm;
+}
+
+uint64_t wsp_comm_draw_context(void)
+{
+    uint64_t counter = atomic_fetch_add(&n_drawn, 1) + 1;
+    return (uint64_t)wsp_job.world_rank << 32 | counter << 1;
+}
+
+int wsp_comm_part_of(const struct wsp_comm *comm, int rank)
+{
+    uint32_t site = wsp_roster_site_of(wsp_job.roster, comm->world[rank]);
+    for (int i = 0; i < comm->n_parts; i++)
+        if (comm->parts[i].site == site)
+            return i;
+    return -1;
+}
+
+static void free_tables(struct wsp_comm *comm)
+{
+    for (int i = 0; comm->parts && i < comm->n_parts; i++)
+        free(comm->parts[i].ranks);
+    free(comm->parts);
+    free(comm->home);
+    free(comm->world);
+    free(comm);
+}
+
+static struct wsp_part *part_for(struct wsp_comm *comm, uint32_t site)
+{
+    for (int i = 0; i < comm->n_parts; i++)
+        if (comm->parts[i].site == site)
+            return &comm->parts[i];
+    struct wsp_part *part = &comm->parts[comm->n_parts];
+    part->ranks = calloc((size_t)comm->size, sizeof *part->ranks);
+    if (!part->ranks)
+        return NULL;
+    part->site = site;
+    comm->n_parts++;
+    return part;
+}
+
+/* Sorts the members by site. */
+static wsp_err fill_parts(struct wsp_comm *comm)
+{
+    comm->parts = calloc(wsp_job.roster->n_sites, sizeof *comm->parts);
+    comm->home = malloc((size_t)comm->size * sizeof *comm->home);
+    if (!comm->parts || !comm->home)
+        return WSP_ERR_NO_MEMORY;
+    for (int rank = 0; rank < comm->size; rank++) {
+        uint32_t site = wsp_roster_site_of(wsp_job.roster, comm->world[rank]);
+        struct wsp_part *part = part_for(comm, site);
+        if (!part)
+            return WSP_ERR_NO_MEMORY;
+        comm->home[rank] = site == wsp_job.site ? part->n_ranks : -1;
+        part->ranks[part->n_ranks++] = rank;
+        if (comm->world[rank] == wsp_job.world_rank) {
+            comm->rank = rank;
+            comm->home_rank = comm->home[rank];
+        }
+        if (site == wsp_job.site)
+            comm->part = (int)(part - comm->parts);
+    }
+    return WSP_OK;
+}
+
+int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
+                      struct wsp_comm **made)
+{
+    struct wsp_comm *comm = calloc(1, sizeof *comm);
+    if (!comm) {
+        free(world);
+        return MPI_ERR_NO_MEM;
+    }
+    comm->handle = handle;
+    comm->world = world;
+    comm->size = size;
+    comm->context = context;
+    atomic_init(&comm->n_references, 1);
+    if (fill_parts(comm)) {
+        free_tables(comm);
+        return MPI_ERR_NO_MEM;
+    }
+    /* A split copies neither attributes nor names, so no user callback runs for it. */
+    int code = host.Comm_split(handle, 0, comm->home_rank, &comm->phase2);
+    if (!code)
+        code = host.Comm_set_errhandler(comm->phase2, MPI_ERRORS_RETURN);
+    wsp_err err = WSP_OK;
+    if (!code && handle != MPI_COMM_WORLD) {
+        pthread_rwlock_wrlock(&table_lock);
+        err = wsp_map_put(&table, (uint64_t)(uintptr_t)handle, comm);
+        pthread_rwlock_unlock(&table_lock);
+    }
+    if (code || err) {
+        free_tables(comm);
+        return code ? code : MPI_ERR_NO_MEM;
+    }
+    *made = comm;
+    return MPI_SUCCESS;
+}
+
+void wsp_comm_unlist(struct wsp_comm *comm)
+{
+    pthread_rwlock_wrlock(&table_lock);
+    wsp_map_take(&table, (uint64_t)(uintptr_t)comm->handle);
+    pthread_rwlock_unlock(&table_lock);
+    comm->is_freed = true;
+    wsp_comm_release(comm);
+}
+
+void wsp_comm_release(struct wsp_comm *comm)
+{
+    if (atomic_fetch_sub_explicit(&comm->n_references, 1, memory_order_acq_rel) > 1)
+        return;
+    wsp_link_lock(wsp_job.link);
+    wsp_match_forget(comm->context);
+    wsp_match_forget(comm->context | WSP_CONTEXT_COLL);
+    wsp_link_unlock(wsp_job.link);
+    host.Comm_free(&comm->phase2);
+    if (comm->handle != MPI_COMM_WORLD)
+        host.Comm_free(&comm->handle);
+    free_tables(comm);
+}
+
+int wsp_comm_world_open(void)
+{
+    uint32_t *world = malloc(wsp_job.n_ranks * sizeof *world);
+    if (!world)
+        return MPI_ERR_NO_MEM;
+    for (uint32_t i = 0; i < wsp_job.n_ranks; i++)
+        world[i] = i;
+    return wsp_comm_register(MPI_COMM_WORLD, world, (int)wsp_job.n_ranks, WORLD_CONTEXT,
+                             &wsp_comm_world);
+}
+
+void wsp_comm_world_close(void)
+{
+    wsp_comm_release(wsp_comm_world);
+    wsp_comm_world = NULL;
+    wsp_map_fini(&table);
+}

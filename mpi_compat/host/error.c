@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/error.h"
+#include "base/log.h"
+#include "comm/comm.h"
+#include "host/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int wsp_mpi_class(wsp_err err)
+{
+    switch (err) {
+    case WSP_OK:
+    case WSP_ERR_CANCELLED:
+        return MPI_SUCCESS;
+    case WSP_ERR_TRUNCATED:
+        return MPI_ERR_TRUNCATE;
+    case WSP_ERR_NO_MEMORY:
+        return MPI_ERR_NO_MEM;
+    case WSP_ERR_INVALID:
+        return MPI_ERR_ARG;
+    case WSP_ERR_UNSUPPORTED:
+        return MPI_ERR_UNSUPPORTED_OPERATION;
+    case WSP_ERR_INTERNAL:
+        return MPI_ERR_INTERN;
+    default:
+        return MPI_ERR_OTHER;
+    }
+}
+
+int wsp_raise(MPI_Comm comm, int code)
+{
+    int handled = host.Comm_call_errhandler(comm, code);
+    (void)handled; /* what the handler says does not change what went wrong */
+    return code;
+}
+
+int wsp_refuse(const char *function, MPI_Comm handle)
+{
+    const struct wsp_comm *comm = wsp_comm_of(handle);
+    char name[MPI_MAX_OBJECT_NAME] = "", sites[256] = "";
+    int length = 0;
+    host.Comm_get_name(handle, name, &length);
+    for (int i = 0; comm && i < comm->n_parts; i++) {
+        size_t used = strlen(sites);
+        snprintf(sites + used, sizeof sites - used, "%s%s", i ? ", " : "",
+                 wsp_job.roster->sites[comm->parts[i].site].card.name);
+    }
+    wsp_error("%s: not available on a communicator that spans sites (%s on %s); use it on a "
+              "communicator inside one site, such as MPI_Comm_split_type gives",
+              function, *name ? name : "unnamed", sites);
+    return wsp_raise(handle, MPI_ERR_UNSUPPORTED_OPERATION);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* MPI_Init, MPI_Init_thread, MPI_Finalize, MPI_Abort. */
+#include "base/log.h"
+#include "host/host.h"
+#include "init/job.h"
+#include "init/join.h"
+#include "wide.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Without the host's functions nothing can be initialised, nor an error handler called; as MPI's
+ * default handler would, this ends the program. */
+static void require_host(void)
+{
+    const char *problem = wsp_host_problem();
+    if (!problem)
+        return;
+    wsp_error("%s", problem);
+    exit(EXIT_FAILURE);
+}
+
+int wide_Init(int *argc, char ***argv)
+{
+    require_host();
+    int code = host.Init(argc, argv);
+    if (!code)
+        wsp_job_join(MPI_THREAD_SINGLE);
+    return code;
+}
+
+int wide_Init_thread(int *argc, char ***argv, int required, int *provided)
+{
+    require_host();
+    int code = host.Init_thread(argc, argv, required, provided);
+    if (!code)
+        wsp_job_join(*provided);
+    return code;
+}
+
+/* The job is left from within the host's finalize, see wsp_job_leave. */
+int wide_Finalize(void)
+{
+    return host.Finalize();
+}
+
+int wide_Abort(MPI_Comm comm, int code)
+{
+    char reason[96];
+    snprintf(reason, sizeof reason, "rank %u called MPI_Abort with code %d", wsp_job.world_rank,
+             code);
+    if (wsp_job.session)
+        wsp_session_abort(wsp_job.session, code, reason);
+    return host.Abort(comm, code);
+}

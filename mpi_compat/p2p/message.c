@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Matched probes: MPI_Mprobe, _Improbe, _Mrecv, _Imrecv and the Fortran conversions of message
+ * handles. A wide message's handle is the address of an object of ours; a home one stays the
+ * host's, with its communicator remembered for the status. */
+#include "base/map.h"
+#include "host/error.h"
+#include "host/host.h"
+#include "host/route.h"
+#include "p2p/p2p.h"
+#include "request/progress.h"
+#include "request/wildcard.h"
+#include "wide.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct message {
+    struct wsp_comm *comm;       /* held */
+    struct wsp_arrival *arrival; /* NULL: a home message, the host's handle */
+    int fortran;                 /* 0: never converted */
+};
+
+static struct wsp_map messages;        /* handle -> struct message */
+static struct wsp_map fortran_handles; /* Fortran integer -> struct message */
+static int n_fortran;
+static pthread_mutex_t messages_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Fortran integers of ours lie far below the host's, which count up from 0 (and -1, -2). */
+#define FORTRAN_BASE (-1000)
+
+static uint64_t key_of(MPI_Message handle)
+{
+    return (uint64_t)(uintptr_t)handle;
+}
+
+static struct message *message_of(MPI_Message handle)
+{
+    pthread_mutex_lock(&messages_mutex);
+    struct message *message = wsp_map_get(&messages, key_of(handle));
+    pthread_mutex_unlock(&messages_mutex);
+    return message;
+}
+
+/* Remembers a message; handle NULL: a wide one, whose handle is its own address. */
+static struct message *message_new(struct wsp_comm *comm, struct wsp_arrival *arrival,
+                                   MPI_Message handle)
+{
+    struct message *message = calloc(1, sizeof *message);
+    if (!message)
+        wsp_job_abort(1, "out of memory for a probed message");
+    message->comm = wsp_comm_hold(comm);
+    message->arrival = arrival;
+    uint64_t key = arrival ? (uint64_t)(uintptr_t)message : key_of(handle);
+    pthread_mutex_lock(&messages_mutex);
+    wsp_err err = wsp_map_put(&messages, key, message);
+    pthread_mutex_unlock(&messages_mutex);
+    if (err)
+        wsp_job_abort(1, "out of memory for a probed message");
+    return message;
+}
+
+static void message_delete(struct message *message, MPI_Message handle)
+{
+    pthread_mutex_lock(&messages_mutex);
+    wsp_map_take(&messages, key_of(handle));
+    if (message->fortran)
+        wsp_map_take(&fortran_handles, (uint64_t)(int64_t)message->fortran);
+    pthread_mutex_unlock(&messages_mutex);
+    wsp_comm_release(message->comm);
+    free(message);
+}
+
+/* Takes a wide message that fits out of matching. */
+static bool claim_wide(struct wsp_comm *comm, int source, int tag, MPI_Message *handle,
+                       MPI_Status *status)
+{
+    int32_t want = source == MPI_ANY_SOURCE ? WSP_ANY : source;
+    wsp_link_lock(wsp_job.link);
+    struct wsp_arrival *arrival = wsp_match_find(comm->context, want, wsp_match_tag(tag));
+    if (arrival)
+        wsp_match_claim(arrival);
+    wsp_link_unlock(wsp_job.link);
+    if (!arrival)
+        return false;
+    const struct wsp_envelope *envelope = wsp_arrival_envelope(arrival);
+    wsp_status_fill(status, envelope->source, envelope->tag, envelope->length, false);
+    *handle = (MPI_Message)(void *)message_new(comm, arrival, MPI_MESSAGE_NULL);
+    return true;
+}
+
+static int claim_home(struct wsp_comm *comm, int home_rank, int tag, int *flag, MPI_Message *handle,
+                      MPI_Status *status)
+{
+    int code = host.Improbe(home_rank, tag, comm->handle, flag, handle, status);
+    if (code || !*flag)
+        return code;
+    wsp_status_translate(comm, status);
+    if (*handle != MPI_MESSAGE_NO_PROC)
+        message_new(comm, NULL, *handle);
+    return MPI_SUCCESS;
+}
+
+static int look(struct wsp_comm *comm, int source, int tag, int *flag, MPI_Message *handle,
+                MPI_Status *status)
+{
+    int home_rank;
+    enum wsp_way way = wsp_way_to(comm, source, &home_rank);
+    if (way == WSP_WAY_ERROR)
+        return wsp_raise(comm->handle, MPI_ERR_RANK);
+    wsp_wildcard_settle();
+    *flag = way != WSP_WAY_HOME && claim_wide(comm, source, tag, handle, status);
+    if (*flag || way == WSP_WAY_WIDE)
+        return MPI_SUCCESS;
+    return claim_home(comm, home_rank, tag, flag, handle, status);
+}
+
+int wide_Improbe(int source, int tag, MPI_Comm handle, int *flag, MPI_Message *message,
+                 MPI_Status *status)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    int code = look(comm, source, tag, flag, message, status);
+    if (code || *flag)
+        return code;
+    struct wsp_pause pause = {0};
+    wsp_progress(&pause);
+    return look(comm, source, tag, flag, message, status);
+}
+
+int wide_Mprobe(int source, int tag, MPI_Comm handle, MPI_Message *message, MPI_Status *status)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_pause pause = {0};
+    for (;;) {
+        int flag = 0;
+        int code = comm ? look(comm, source, tag, &flag, message, status)
+                        : host.Improbe(source, tag, handle, &flag, message, status);
+        if (code || flag)
+            return code;
+        wsp_progress(&pause);
+    }
+}
+
+static int receive_wide(struct message *message, MPI_Message *handle,
+                        const struct wsp_arguments *arguments, MPI_Request *request_handle)
+{
+    struct wsp_comm *comm = message->comm;
+    struct wsp_request *request = wsp_request_new(WSP_REQUEST_MESSAGE, comm, MPI_REQUEST_NULL);
+    if (!request)
+        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+    request->arguments = *arguments;
+    int code = wsp_landing_prepare(request);
+    if (code) {
+        wsp_request_delete(request);
+        return wsp_raise(comm->handle, code);
+    }
+    wsp_link_lock(wsp_job.link);
+    wsp_match_receive(message->arrival, &request->posted);
+    wsp_link_unlock(wsp_job.link);
+    message_delete(message, *handle);
+    *handle = MPI_MESSAGE_NULL;
+    *request_handle = request->handle;
+    return MPI_SUCCESS;
+}
+
+int wide_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MPI_Request *request)
+{
+    struct message *message = message_of(*handle);
+    MPI_Message key = *handle;
+    if (!message)
+        return host.Imrecv(buf, count, type, handle, request);
+    struct wsp_arguments arguments = {.buffer = buf, .count = count, .type = type, .peer = 0};
+    if (message->arrival) {
+        int code = wsp_check_receive(&arguments, message->comm);
+        return code ? code : receive_wide(message, handle, &arguments, request);
+    }
+    int code = host.Imrecv(buf, count, type, handle, request);
+    if (!code) {
+        if (!wsp_request_new(WSP_REQUEST_NOTE, message->comm, *request))
+            wsp_job_abort(1, "out of memory for the note beside a receive");
+        message_delete(message, key);
+    }
+    return code;
+}
+
+int wide_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MPI_Status *status)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int code = wide_Imrecv(buf, count, type, handle, &request);
+    return code ? code : wide_Wait(&request, status);
+}
+
+MPI_Fint wide_Message_c2f(MPI_Message handle)
+{
+    struct message *message = message_of(handle);
+    if (!message || !message->arrival)
+        return host.Message_c2f(handle);
+    pthread_mutex_lock(&messages_mutex);
+    if (!message->fortran) {
+        message->fortran = FORTRAN_BASE - n_fortran++;
+        if (wsp_map_put(&fortran_handles, (uint64_t)(int64_t)message->fortran, message))
+            wsp_job_abort(1, "out of memory for a probed message");
+    }
+    pthread_mutex_unlock(&messages_mutex);
+    return message->fortran;
+}
+
+MPI_Message wide_Message_f2c(MPI_Fint fortran)
+{
+    if (fortran > FORTRAN_BASE)
+        return host.Message_f2c(fortran);
+    pthread_mutex_lock(&messages_mutex);
+    void *message = wsp_map_get(&fortran_handles, (uint64_t)(int64_t)fortran);
+    pthread_mutex_unlock(&messages_mutex);
+    return message ? (MPI_Message)message : MPI_MESSAGE_NULL;
+}

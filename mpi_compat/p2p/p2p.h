@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Point-to-point on spanning communicators: what the files of this room share. */
+#ifndef WSP_MPI_P2P_P2P_H
+#define WSP_MPI_P2P_P2P_H
+
+#include "comm/comm.h"
+#include "request/request.h"
+
+#include <mpi.h>
+
+/* Where a rank argument leads. */
+enum wsp_way {
+    WSP_WAY_HOME, /* the host, with the home rank (also MPI_PROC_NULL as it is) */
+    WSP_WAY_WIDE, /* another site */
+    WSP_WAY_BOTH, /* MPI_ANY_SOURCE */
+    WSP_WAY_ERROR /* no such rank */
+};
+
+/* The way to a rank of comm; *home_rank is set for WSP_WAY_HOME. */
+static inline enum wsp_way wsp_way_to(const struct wsp_comm *comm, int rank, int *home_rank)
+{
+    if (rank >= 0 && rank < comm->size) {
+        *home_rank = comm->home[rank];
+        return *home_rank >= 0 ? WSP_WAY_HOME : WSP_WAY_WIDE;
+    }
+    *home_rank = rank;
+    if (rank == MPI_PROC_NULL)
+        return WSP_WAY_HOME;
+    return rank == MPI_ANY_SOURCE ? WSP_WAY_BOTH : WSP_WAY_ERROR;
+}
+
+/* The tag of a receive as matching wants it. */
+static inline int32_t wsp_match_tag(int tag)
+{
+    return tag == MPI_ANY_TAG ? WSP_ANY : tag;
+}
+
+/* The bytes of a message to send: the program's buffer, or *packed (malloc'ed, the caller's) where
+ * the type is not contiguous. MPI error code. */
+int wsp_payload_of(const struct wsp_arguments *arguments, const void **data, uint64_t *length,
+                   void **packed);
+
+/* Starts the wide send of an active request whose arguments are set. MPI error code. */
+int wsp_send_start(struct wsp_request *request);
+/* Starts the receive likewise: wide, or both halves where the peer is MPI_ANY_SOURCE. */
+int wsp_receive_start(struct wsp_request *request);
+
+/* Where a receive lands: the program's buffer, or request->packed where the type is not
+ * contiguous; then the type is held. Fills posted's buffer and capacity. MPI error code. */
+int wsp_landing_prepare(struct wsp_request *request);
+
+/* Nonblocking calls whose comm is spanning, for use by the others. */
+int wsp_isend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle);
+int wsp_irecv(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle);
+
+/* The host's checks of a call's arguments, with a peer that makes it do nothing else: its error
+ * code, already raised. */
+int wsp_check_send(const struct wsp_arguments *arguments, struct wsp_comm *comm);
+int wsp_check_receive(const struct wsp_arguments *arguments, struct wsp_comm *comm);
+
+/* Buffered sends: copies what is to be sent into memory accounted against the attached buffer and
+ * sends it from there. MPI error code, not raised (MPI_ERR_BUFFER: no room). */
+int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm);
+
+/* Waits until every wide buffered send has left its memory. */
+void wsp_bsend_drain(void);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a wide request ends: completion, cancellation, freeing. */
+#include "host/error.h"
+#include "host/host.h"
+#include "request/request.h"
+#include "request/wildcard.h"
+#include "type/type.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct wsp_list orphans = {{&orphans.head, &orphans.head}};
+static pthread_mutex_t orphan_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+struct wsp_op *wsp_request_op(struct wsp_request *request)
+{
+    return request->kind == WSP_REQUEST_SEND ? &request->op : &request->posted.op;
+}
+
+bool wsp_request_is_done(struct wsp_request *request)
+{
+    return !request->is_active ||
+           atomic_load_explicit(&wsp_request_op(request)->done, memory_order_acquire);
+}
+
+/* Bytes that stand in the receive's buffer. */
+static uint64_t landed_bytes(const struct wsp_posted *posted)
+{
+    return posted->op.length < posted->capacity ? posted->op.length : posted->capacity;
+}
+
+void wsp_request_peek(struct wsp_request *request, MPI_Status *status)
+{
+    if (!request->is_active) {
+        wsp_status_empty(status);
+    } else if (request->kind == WSP_REQUEST_SEND) {
+        wsp_status_fill(status, MPI_ANY_SOURCE, MPI_ANY_TAG, 0,
+                        request->op.err == WSP_ERR_CANCELLED);
+    } else if (request->is_home_done) {
+        int is_over;
+        host.Request_get_status(request->half, &is_over, status);
+        wsp_status_translate(request->comm, status);
+    } else if (request->is_cancelled) {
+        wsp_status_fill(status, MPI_ANY_SOURCE, MPI_ANY_TAG, 0, true);
+    } else {
+        const struct wsp_posted *posted = &request->posted;
+        wsp_status_fill(status, posted->envelope.source, posted->envelope.tag, landed_bytes(posted),
+                        false);
+    }
+}
+
+static int take_receive(struct wsp_request *request, MPI_Status *status, bool *is_raised)
+{
+    if (request->is_home_done) {
+        int code = host.Wait(&request->half, status);
+        wsp_status_translate(request->comm, status);
+        *is_raised = true;
+        return code;
+    }
+    wsp_request_peek(request, status);
+    if (request->is_cancelled)
+        return MPI_SUCCESS;
+    const struct wsp_posted *posted = &request->posted;
+    int code = wsp_mpi_class(posted->op.err);
+    if (request->packed && (!code || posted->op.err == WSP_ERR_TRUNCATED)) {
+        int failed = wsp_type_unpack(request->packed, landed_bytes(posted),
+                                     (void *)request->arguments.buffer, request->arguments.count,
+                                     request->arguments.type);
+        code = code ? code : failed;
+    }
+    return code;
+}
+
+int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Status *status,
+                     MPI_Comm *to_raise)
+{
+    int code = MPI_SUCCESS;
+    bool is_raised = false;
+    if (!request->is_active || request->kind == WSP_REQUEST_SEND) {
+        wsp_request_peek(request, status);
+        if (request->is_active && request->op.err != WSP_ERR_CANCELLED)
+            code = wsp_mpi_class(request->op.err);
+    } else {
+        code = take_receive(request, status, &is_raised);
+    }
+    if (code && !is_raised)
+        *to_raise = request->comm->handle;
+    if (request->is_persistent) {
+        free(request->packed);
+        request->packed = NULL;
+        request->is_active = false;
+    } else {
+        wsp_request_delete(request);
+        *handle = MPI_REQUEST_NULL;
+    }
+    return code;
+}
+
+void wsp_request_cancel(struct wsp_request *request)
+{
+    if (wsp_request_is_done(request))
+        return;
+    if (request->kind == WSP_REQUEST_SEND) {
+        wsp_link_lock(wsp_job.link);
+        if (!atomic_load(&request->op.done))
+            wsp_link_cancel(wsp_job.link, &request->op);
+        wsp_link_unlock(wsp_job.link);
+    } else if (request->half != MPI_REQUEST_NULL) {
+        wsp_wildcard_cancel(request);
+    } else if (request->kind == WSP_REQUEST_RECEIVE) {
+        wsp_link_lock(wsp_job.link);
+        bool is_out =
+            !atomic_load(&request->posted.op.done) && wsp_match_withdraw(&request->posted);
+        wsp_link_unlock(wsp_job.link);
+        if (is_out) {
+            request->is_cancelled = true;
+            atomic_store_explicit(&request->posted.op.done, true, memory_order_release);
+        }
+    }
+}
+
+void wsp_request_abandon(struct wsp_request *request)
+{
+    request->is_persistent = false;
+    if (wsp_request_is_done(request)) {
+        MPI_Request handle = request->handle;
+        MPI_Comm to_raise = MPI_COMM_NULL;
+        wsp_request_take(request, &handle, MPI_STATUS_IGNORE, &to_raise);
+        return;
+    }
+    pthread_mutex_lock(&orphan_mutex);
+    wsp_list_push_back(&orphans, &request->orphan_node);
+    pthread_mutex_unlock(&orphan_mutex);
+}
+
+static struct wsp_request *next_finished_orphan(void)
+{
+    struct wsp_request *found = NULL;
+    pthread_mutex_lock(&orphan_mutex);
+    WSP_LIST_EACH(node, &orphans)
+    {
+        struct wsp_request *request = WSP_CONTAINER(node, struct wsp_request, orphan_node);
+        if (!wsp_request_is_done(request))
+            continue;
+        wsp_node_remove(node);
+        found = request;
+        break;
+    }
+    pthread_mutex_unlock(&orphan_mutex);
+    return found;
+}
+
+bool wsp_request_reap(void)
+{
+    struct wsp_request *request;
+    while ((request = next_finished_orphan()))
+        wsp_request_abandon(request);
+    return !wsp_list_is_empty(&orphans);
+}

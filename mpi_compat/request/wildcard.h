@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Receives from any source: settling which half, the host's or the wide one, has the message. */
+#ifndef WSP_MPI_REQUEST_WILDCARD_H
+#define WSP_MPI_REQUEST_WILDCARD_H
+
+#include "request/request.h"
+
+/* Enters a receive whose both halves are posted. */
+void wsp_wildcard_open(struct wsp_request *request);
+
+/* One pass over all that are not settled. Cheap when there are none. */
+void wsp_wildcard_settle(void);
+
+/* Asks for the receive to be cancelled; it then ends as cancelled or complete. */
+void wsp_wildcard_cancel(struct wsp_request *request);
+
+#endif
