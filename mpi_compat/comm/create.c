@@ -48,7 +48,7 @@ int wide_Comm_dup(MPI_Comm handle, MPI_Comm *newcomm)
     if (code)
         return code;
     /* The host's duplicate runs the program's copy callbacks at each site; one that fails fails
-     * everywhere. The error handler must not be called for it before all know. */
+     * everywhere. */
     MPI_Comm twin = MPI_COMM_NULL;
     struct notice mine = {.code = host.Comm_dup(comm->handle, &twin)};
     mine.context = wsp_comm_draw_context();
