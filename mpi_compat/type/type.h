@@ -15,7 +15,8 @@ struct wsp_layout {
                            order without a gap, for every count */
 };
 
-/* Describes a type; cached. Predefined types cost a look-up. Returns an MPI error code (not raised). */
+/* Describes a type; cached. Predefined types cost a look-up. Returns an MPI error code (not
+ * raised). */
 int wsp_type_describe(MPI_Datatype type, struct wsp_layout *layout);
 
 /* Packs count elements at buf into bytes (layout.size * count of them, caller's memory); also
