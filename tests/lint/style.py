@@ -125,13 +125,28 @@ def check_format(root):
         yield f'{name}: not formatted (make format)'
 
 
+def check_headers(root):
+    """Each installed header compiles alone, as C and as C++."""
+    for language, compiler in (('c', 'cc'), ('c++', 'c++')):
+        if not shutil.which(compiler):
+            continue
+        for name in tracked(root, '.h'):
+            if name.startswith('include/'):
+                result = subprocess.run([compiler, '-x', language, '-Wall', '-Wextra', '-Werror',
+                                         '-pedantic', '-fsyntax-only', '-include', name,
+                                         '-I', 'include', '/dev/null'],
+                                        cwd=root, capture_output=True, text=True)
+                if result.returncode != 0:
+                    yield f'{name}: does not compile alone as {language}:\n{result.stderr}'
+
+
 def skip(reason):
     print(f'skipped: {reason}')
     return 77
 
 
 RULES = {'layers': check_layers, 'host-calls': check_host_calls, 'text': check_text,
-         'format': check_format}
+         'format': check_format, 'headers': check_headers}
 
 
 def main():
