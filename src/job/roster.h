@@ -16,8 +16,11 @@ struct wsp_site_card {
     uint8_t is_big_endian; /* and the data model */
     uint8_t sizeof_long, sizeof_long_double, sizeof_wchar;
     uint32_t n_ranks;
-    uint32_t tag_ub;        /* largest tag of the host */
-    uint16_t liveness_port; /* filled by wsp_session_introduce: where the site's leader listens */
+    uint32_t tag_ub; /* largest tag of the host */
+    /* Filled by wsp_session_introduce: where the site's leader listens for its own site's ranks,
+     * and its addresses there, separated by commas. */
+    uint16_t liveness_port;
+    char liveness_hosts[256];
 };
 
 struct wsp_site {
@@ -27,9 +30,12 @@ struct wsp_site {
 
 struct wsp_roster {
     uint32_t n_sites, n_ranks;
-    struct wsp_site *sites;        /* in job order */
-    struct wsp_endpoint *ranks;    /* by world rank */
+    struct wsp_site *sites;     /* in job order */
+    struct wsp_endpoint *ranks; /* by world rank */
 };
+
+/* A roster with room for so many sites and ranks, all zero bytes. */
+wsp_err wsp_roster_new(uint32_t n_sites, uint32_t n_ranks, struct wsp_roster **roster) WSP_MUST_USE;
 
 /* The site of a world rank. */
 uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank);
@@ -41,5 +47,13 @@ wsp_err wsp_roster_encode(const struct wsp_roster *roster, uint8_t **bytes,
 wsp_err wsp_roster_decode(const uint8_t *bytes, size_t length,
                           struct wsp_roster **roster) WSP_MUST_USE;
 void wsp_roster_free(struct wsp_roster **roster);
+
+/* Parts of it, for the messages that carry them. */
+struct wsp_writer;
+struct wsp_reader;
+void wsp_card_write(struct wsp_writer *writer, const struct wsp_site_card *card);
+void wsp_card_read(struct wsp_reader *reader, struct wsp_site_card *card);
+void wsp_endpoint_write(struct wsp_writer *writer, const struct wsp_endpoint *endpoint);
+void wsp_endpoint_read(struct wsp_reader *reader, struct wsp_endpoint *endpoint);
 
 #endif

@@ -16,7 +16,7 @@ struct wsp_session;
 /* What `widespan exec` left in the environment. */
 struct wsp_job_env {
     char job[64], site[64];
-    char coordinator[128]; /* HOST:PORT */
+    char coordinator[256]; /* HOST:PORT or unix:PATH, or several with commas, tried in order */
     char address[WSP_HOST_MAX];
     uint8_t key[WSP_KEY_BYTES];
 };
