@@ -27,7 +27,7 @@ static void unmap(unsigned char *memory, size_t size)
     CHECK(munmap(memory, size ? size : 1) == 0);
 }
 
-/* Runs a scene for a wide pair both ways and for a home pair. */
+/* Runs a scene for a wide pair both ways, for a home pair, and for a rank with itself. */
 static void for_pairs(void (*scene)(int from, int to))
 {
     int w = wide_partner(0), h = home_partner(0);
