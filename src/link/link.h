@@ -37,8 +37,8 @@ struct wsp_op {
     wsp_err err;
     uint64_t length; /* receives: bytes of the message, may exceed the capacity */
     void (*complete)(struct wsp_op *op);
-    struct wsp_tx *tx;   /* the link's, for cancel */
-    uint32_t peer;       /* the link's */
+    struct wsp_tx *tx; /* the link's, for cancel */
+    uint32_t peer;     /* the link's */
 };
 
 struct wsp_link_handler {

@@ -26,26 +26,32 @@ void wsp_address_text(const struct wsp_address *address, char text[WSP_ADDRESS_T
     }
 }
 
-/* As IPv6, with IPv4 in its mapped form. */
-static bool as_ipv6(const struct wsp_address *address, struct in6_addr *out)
+bool wsp_address_host_bytes(const struct wsp_address *address, uint8_t bytes[16])
 {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     const struct sockaddr *any = (const struct sockaddr *)&address->storage;
     if (any->sa_family == AF_INET6) {
-        *out = ((const struct sockaddr_in6 *)any)->sin6_addr;
+        memcpy(bytes, &((const struct sockaddr_in6 *)any)->sin6_addr, 16);
         return true;
     }
     if (any->sa_family != AF_INET)
         return false;
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    memcpy(out->s6_addr, mapped, sizeof mapped);
-    memcpy(out->s6_addr + 12, &((const struct sockaddr_in *)any)->sin_addr, 4);
+    memcpy(bytes, mapped, sizeof mapped);
+    memcpy(bytes + 12, &((const struct sockaddr_in *)any)->sin_addr, 4);
     return true;
+}
+
+void wsp_address_set_port(struct wsp_address *address, uint16_t port)
+{
+    /* The port stands at the same place in both families. */
+    ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
 }
 
 bool wsp_address_is_same_host(const struct wsp_address *a, const struct wsp_address *b)
 {
-    struct in6_addr x, y;
-    return as_ipv6(a, &x) && as_ipv6(b, &y) && memcmp(&x, &y, sizeof x) == 0;
+    uint8_t x[16], y[16];
+    return wsp_address_host_bytes(a, x) && wsp_address_host_bytes(b, y) &&
+           memcmp(x, y, sizeof x) == 0;
 }
 
 static bool parse_port(const char *text, uint16_t *port)

@@ -85,6 +85,13 @@ void wsp_loop_close(struct wsp_loop **at)
     free(loop);
 }
 
+void wsp_loop_abandon(struct wsp_loop *loop)
+{
+    close(loop->wake_fd);
+    close(loop->epoll_fd);
+    loop->wake_fd = loop->epoll_fd = -1;
+}
+
 static uint32_t epoll_bits(unsigned events)
 {
     return (events & WSP_READABLE ? EPOLLIN : 0) | (events & WSP_WRITABLE ? EPOLLOUT : 0);

@@ -29,6 +29,10 @@ struct wsp_timer {
 wsp_err wsp_loop_open(struct wsp_loop **loop) WSP_MUST_USE;
 void wsp_loop_close(struct wsp_loop **loop);
 
+/* In a forked child: closes the descriptors without a change to the set, which the parent shares.
+ * Nothing else may be called on the loop afterwards. */
+void wsp_loop_abandon(struct wsp_loop *loop);
+
 /* Watches fd, which stays the caller's; level-triggered. A watch may be removed from within any
  * callback; its function is not called afterwards. */
 wsp_err wsp_loop_watch(struct wsp_loop *loop, int fd, unsigned events, wsp_watch_fn fn, void *user,

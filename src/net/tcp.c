@@ -43,12 +43,6 @@ static wsp_err listener_socket(int *fd, struct wsp_address *any)
     return WSP_OK;
 }
 
-static void set_port(struct wsp_address *address, uint16_t port)
-{
-    /* The port stands at the same place in both families. */
-    ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
-}
-
 static wsp_err listen_on(uint16_t port, int *fd, uint16_t *bound)
 {
     struct wsp_address any;
@@ -56,7 +50,7 @@ static wsp_err listen_on(uint16_t port, int *fd, uint16_t *bound)
     if (err)
         return err;
     set_int(*fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set_port(&any, port);
+    wsp_address_set_port(&any, port);
     int failed = bind(*fd, (struct sockaddr *)&any.storage, any.length);
     if (failed && ((struct sockaddr *)&any.storage)->sa_family == AF_INET6 &&
         errno == EADDRNOTAVAIL) {

@@ -21,8 +21,12 @@ struct wsp_address {
 /* "1.2.3.4:567", "[::1]:567", or "?" if it is neither; always terminated. */
 void wsp_address_text(const struct wsp_address *address, char text[WSP_ADDRESS_TEXT_MAX]);
 
-/* Whether two addresses name the same machine address, whatever the port (and whether or not an
- * IPv4 one came in its IPv6 form). */
+/* The machine's address as 16 bytes of IPv6, IPv4 in its mapped form; false if it is neither. */
+bool wsp_address_host_bytes(const struct wsp_address *address, uint8_t bytes[16]);
+
+void wsp_address_set_port(struct wsp_address *address, uint16_t port);
+
+/* Whether two addresses name the same machine, whatever the port. */
 bool wsp_address_is_same_host(const struct wsp_address *a, const struct wsp_address *b);
 
 /* Splits "HOST:PORT" or "[HOST]:PORT"; WSP_ERR_INVALID if it is neither. */
@@ -54,7 +58,7 @@ struct wsp_tcp_options {
  * system does not know is left alone: nothing here is needed for right answers. */
 void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options);
 
-/* One system call each. WSP_ERR_AGAIN: nothing for now; WSP_ERR_EOF: the other side closed;
+/* One system call each. WSP_ERR_AGAIN: nothing to do yet; WSP_ERR_EOF: the other side closed;
  * WSP_ERR_RESET and others: the connection is over. *n is set on success, and is not 0. */
 wsp_err wsp_tcp_read(int fd, void *buffer, size_t length, size_t *n) WSP_MUST_USE;
 wsp_err wsp_tcp_readv(int fd, const struct iovec *parts, size_t n_parts, size_t *n) WSP_MUST_USE;

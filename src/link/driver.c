@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who drives the sockets. A round is: look what is ready, run the callbacks; it needs the lock, so
+ * there is one driver at a time. The I/O thread sleeps in an outer epoll that looks at the loop. A
+ * program thread that waits does rounds itself; as long as it comes back within a millisecond the
+ * I/O thread leaves the loop to it (is_armed false: no wake-up for each message) and only glances
+ * at the clock. A program that computes gets its I/O thread back after that millisecond. */
+#include "link/link_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#if __has_include("net/placement.h")
+#include "net/placement.h"
+#define PLACE_THREAD() wsp_placement_apply()
+#else
+#define PLACE_THREAD() ((void)0)
+#endif
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define LEASE_NS  WSP_NS_PER_MS /* a program thread keeps the loop for so long */
+#define LEASE_MS  1
+#define DRIVEN_MS 4                     /* glances at the clock while a program thread waits */
+#define PAUSE_NS  (500 * WSP_NS_PER_MS) /* so late, and we were stopped, not just slow */
+
+/* What a thread has seen of a link's happenings, so that none is slept through. */
+static _Thread_local struct {
+    const struct wsp_link *link;
+    uint64_t happened;
+} seen;
+
+void wsp_driver_tell(struct wsp_link *link)
+{
+    link->happened++;
+    if (link->is_driven)
+        wsp_loop_wake(link->loop);
+    if (link->n_waiting)
+        pthread_cond_broadcast(&link->round_done);
+}
+
+void wsp_link_wake(struct wsp_link *link)
+{
+    wsp_link_lock(link);
+    wsp_driver_tell(link);
+    wsp_link_unlock(link);
+}
+
+/* Whether something happened since this thread last asked. */
+static bool look(const struct wsp_link *link)
+{
+    bool is_news = seen.link != link || seen.happened != link->happened;
+    seen.link = link;
+    seen.happened = link->happened;
+    return is_news;
+}
+
+void wsp_driver_check_deadline(struct wsp_link *link)
+{
+    uint64_t until_ns = link->is_driven ? link->driver_until_ns : link->io_until_ns;
+    if (wsp_loop_deadline(link->loop) < until_ns)
+        wsp_loop_wake(link->loop);
+}
+
+/* A timer that is very late tells that this process did not run: what the others sent meanwhile
+ * is in the sockets, and nobody is to be judged before it has been read. */
+static void notice_pause(struct wsp_link *link, uint64_t now_ns)
+{
+    uint64_t deadline = wsp_loop_deadline(link->loop);
+    if (deadline == WSP_TIME_NEVER || now_ns < deadline + PAUSE_NS)
+        return;
+    wsp_debug("driver: did not run for %llu ms",
+              (unsigned long long)((now_ns - deadline) / WSP_NS_PER_MS));
+    wsp_link_enter(link);
+    for (uint32_t i = 0; i < link->n_ranks; i++)
+        if (link->peers[i] && link->peers[i]->end && !link->peers[i]->is_lost) {
+            wsp_end_resume(link->peers[i]->end, now_ns);
+            wsp_peer_touch(link->peers[i]);
+        }
+    wsp_link_leave(link);
+}
+
+static int dispatch(struct wsp_link *link, int n_ready, uint64_t now_ns)
+{
+    notice_pause(link, now_ns);
+    wsp_loop_dispatch(link->loop);
+    if (n_ready > 0)
+        wsp_driver_tell(link);
+    return n_ready;
+}
+
+static int round_now(struct wsp_link *link, uint64_t now_ns)
+{
+    return dispatch(link, wsp_loop_wait(link->loop, 0), now_ns);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t after(uint64_t now_ns, uint64_t timeout_ns)
+{
+    return timeout_ns > WSP_TIME_NEVER - now_ns ? WSP_TIME_NEVER : now_ns + timeout_ns;
+}
+
+static uint64_t left(uint64_t until_ns, uint64_t now_ns)
+{
+    if (until_ns == WSP_TIME_NEVER)
+        return WSP_TIME_NEVER;
+    return until_ns > now_ns ? until_ns - now_ns : 0;
+}
+
+/* Waits in the loop without the lock; meanwhile nobody else may touch its events. */
+static int round_wait(struct wsp_link *link, uint64_t now_ns, uint64_t timeout_ns)
+{
+    uint64_t until_ns = earlier(after(now_ns, timeout_ns), wsp_loop_deadline(link->loop));
+    link->is_driven = true;
+    link->driver_until_ns = until_ns;
+    wsp_link_unlock(link);
+    int n_ready = wsp_loop_wait(link->loop, left(until_ns, now_ns));
+    wsp_link_lock(link);
+    link->is_driven = false;
+    link->program_ns = wsp_clock_now_ns();
+    dispatch(link, n_ready, link->program_ns);
+    if (link->n_waiting)
+        pthread_cond_broadcast(&link->round_done); /* the loop is free for one of them */
+    return n_ready;
+}
+
+/* Another thread is in the loop: waits for news, or for the loop. */
+static void wait_behind(struct wsp_link *link, uint64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / WSP_NS_PER_S),
+                             .tv_nsec = (long)(until_ns % WSP_NS_PER_S)};
+    link->n_waiting++;
+    if (until_ns == WSP_TIME_NEVER)
+        pthread_cond_wait(&link->round_done, &link->lock);
+    else
+        pthread_cond_timedwait(&link->round_done, &link->lock, &until);
+    link->n_waiting--;
+}
+
+/* Some thread's turn, the lock held; true if anything happened. */
+static bool drive(struct wsp_link *link, uint64_t timeout_ns)
+{
+    uint64_t now_ns = wsp_clock_now_ns();
+    if (timeout_ns > 0 && look(link))
+        return true;
+    if (link->is_driven) {
+        if (timeout_ns > 0)
+            wait_behind(link, after(now_ns, timeout_ns));
+        return look(link);
+    }
+    link->program_ns = now_ns;
+    int n_ready = round_now(link, now_ns);
+    if (n_ready == 0 && timeout_ns > 0 && !look(link))
+        n_ready = round_wait(link, now_ns, timeout_ns);
+    wsp_driver_check_deadline(link);
+    return look(link) || n_ready > 0;
+}
+
+bool wsp_link_progress(struct wsp_link *link, uint64_t timeout_ns)
+{
+    wsp_link_lock(link);
+    bool is_news = !link->is_inert && drive(link, timeout_ns);
+    wsp_link_unlock(link);
+    return is_news;
+}
+
+static void arm(struct wsp_link *link, bool is_armed)
+{
+    if (link->is_armed == is_armed)
+        return;
+    struct epoll_event event = {.events = is_armed ? EPOLLIN : 0};
+    epoll_ctl(link->outer_epoll, EPOLL_CTL_MOD, wsp_loop_fd(link->loop), &event);
+    link->is_armed = is_armed;
+}
+
+static int in_ms(uint64_t span_ns)
+{
+    if (span_ns == WSP_TIME_NEVER)
+        return -1;
+    uint64_t ms = span_ns / WSP_NS_PER_MS + 1;
+    return ms > 60000 ? 60000 : (int)ms;
+}
+
+/* What the I/O thread does when it is awake; returns for how long it may sleep. */
+static int io_turn(struct wsp_link *link)
+{
+    uint64_t now_ns = wsp_clock_now_ns();
+    link->io_until_ns = 0;
+    if (link->is_driven || now_ns - link->program_ns < LEASE_NS) {
+        arm(link, false);
+        return link->is_driven ? DRIVEN_MS : LEASE_MS;
+    }
+    arm(link, true);
+    round_now(link, now_ns);
+    link->io_until_ns = wsp_loop_deadline(link->loop);
+    return in_ms(left(link->io_until_ns, now_ns));
+}
+
+static void *io_main(void *user)
+{
+    struct wsp_link *link = user;
+    struct epoll_event event;
+    PLACE_THREAD();
+    wsp_link_lock(link);
+    while (!link->stop) {
+        int timeout_ms = io_turn(link);
+        wsp_link_unlock(link);
+        epoll_wait(link->outer_epoll, &event, 1, timeout_ms);
+        wsp_link_lock(link);
+    }
+    wsp_link_unlock(link);
+    return NULL;
+}
+
+static wsp_err nest_loop(struct wsp_link *link)
+{
+    link->outer_epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (link->outer_epoll < 0)
+        return wsp_err_of_errno(errno);
+    wsp_link_note_descriptor(link, link->outer_epoll);
+    struct epoll_event event = {.events = EPOLLIN};
+    if (epoll_ctl(link->outer_epoll, EPOLL_CTL_ADD, wsp_loop_fd(link->loop), &event) != 0)
+        return wsp_err_of_errno(errno);
+    link->is_armed = true;
+    return WSP_OK;
+}
+
+wsp_err wsp_driver_start(struct wsp_link *link)
+{
+    wsp_err err = nest_loop(link);
+    if (err)
+        return err;
+    /* Signals are the program's: its handlers must never run in our thread. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&link->io_thread, NULL, io_main, link);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    link->has_io_thread = !failed;
+    return wsp_err_of_errno(failed);
+}
+
+void wsp_driver_stop(struct wsp_link *link)
+{
+    wsp_link_lock(link);
+    link->stop = true;
+    if (link->loop)
+        wsp_loop_wake(link->loop);
+    wsp_link_unlock(link);
+    if (link->has_io_thread)
+        pthread_join(link->io_thread, NULL);
+    link->has_io_thread = false;
+    if (link->outer_epoll >= 0)
+        wsp_link_close_descriptor(link, link->outer_epoll);
+    link->outer_epoll = -1;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A slot of a path and the connection that serves it. */
+#include "link/link_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/opts.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+void wsp_stream_note(struct wsp_stream *stream, unsigned todo)
+{
+    stream->todo |= todo;
+    if (!wsp_node_is_linked(&stream->todo_node))
+        wsp_list_push_back(&stream->peer->link->todo, &stream->todo_node);
+}
+
+/* Closes the connection without a word to the end. */
+static void detach(struct wsp_stream *stream)
+{
+    if (stream->fd < 0)
+        return;
+    wsp_watch_remove(&stream->watch);
+    wsp_link_close_descriptor(stream->peer->link, stream->fd);
+    stream->fd = -1;
+    stream->is_shut = false;
+    stream->peer->n_live--;
+    wsp_writer_reset(&stream->writer);
+    memset(&stream->reader, 0, sizeof stream->reader);
+    stream->reader.need = WSP_HEADER_PREFIX;
+}
+
+void wsp_stream_drop(struct wsp_stream *stream)
+{
+    struct wsp_peer *peer = stream->peer;
+    if (stream->fd < 0)
+        return;
+    /* The end first: while it forgets what the stream carried it may still unpin the payload. */
+    if (peer->end && !peer->is_lost)
+        wsp_end_stream_down(peer->end, stream->index, wsp_clock_now_ns());
+    detach(stream);
+    wsp_peer_touch(peer);
+    wsp_driver_tell(peer->link);
+}
+
+static void fail(struct wsp_stream *stream, wsp_err why)
+{
+    wsp_debug("stream %u.%u: down, %s", stream->peer->rank, stream->index, wsp_err_text(why));
+    wsp_stream_drop(stream);
+}
+
+static void on_ready(void *user, unsigned events)
+{
+    struct wsp_stream *stream = user;
+    struct wsp_link *link = stream->peer->link;
+    wsp_link_enter(link);
+    wsp_err err = WSP_OK;
+    if (events & WSP_READABLE)
+        err = wsp_stream_read(stream);
+    if (err) {
+        fail(stream, err);
+    } else if (events & WSP_WRITABLE) {
+        stream->writer.is_blocked = false;
+        wsp_stream_note(stream, WSP_TODO_WRITE);
+    }
+    wsp_peer_touch(stream->peer);
+    wsp_link_leave(link);
+}
+
+/* After the close of the path: what is left goes out, then our half is shut; the other side's
+ * half is read to its end. */
+static void shut_if_over(struct wsp_stream *stream)
+{
+    if (!stream->peer->is_closed || stream->is_shut || !wsp_writer_is_idle(&stream->writer))
+        return;
+    shutdown(stream->fd, SHUT_WR);
+    stream->is_shut = true;
+}
+
+static void write_some(struct wsp_stream *stream)
+{
+    if (stream->is_shut)
+        return;
+    wsp_err err = wsp_stream_write(stream);
+    if (err) {
+        fail(stream, err);
+        return;
+    }
+    wsp_watch_set(stream->watch, WSP_READABLE | (stream->writer.is_blocked ? WSP_WRITABLE : 0));
+    wsp_peer_touch(stream->peer);
+    shut_if_over(stream);
+}
+
+void wsp_stream_settle(struct wsp_stream *stream)
+{
+    unsigned todo = stream->todo;
+    stream->todo = 0;
+    if (stream->peer->is_lost) {
+        wsp_dial_drop(stream);
+        wsp_stream_drop(stream);
+        return;
+    }
+    if (todo & WSP_TODO_RESET)
+        fail(stream, stream->reset_why);
+    if (todo & WSP_TODO_DIAL)
+        wsp_dial_want(stream, stream->wanted_generation);
+    if (todo & WSP_TODO_WRITE && stream->fd >= 0 && !stream->writer.is_blocked)
+        write_some(stream);
+}
+
+static void tune(int fd)
+{
+    struct wsp_tcp_options options = {
+        .notsent_lowat_bytes = 2 * (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
+        .user_timeout_ms = (uint32_t)(wsp_opt_number(WSP_OPT_OUTAGE) / WSP_NS_PER_MS / 2 + 1),
+    };
+    wsp_tcp_tune(fd, &options);
+}
+
+void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stream_birth *birth,
+                        const uint8_t *more, size_t more_length)
+{
+    struct wsp_peer *peer = stream->peer;
+    struct wsp_link *link = peer->link;
+    struct wsp_watch *watch = NULL;
+    if (!peer->end ||
+        !wsp_end_would_take(peer->end, stream->index, birth->generation, birth->dialled_by_lower) ||
+        wsp_loop_watch(link->loop, fd, WSP_READABLE, on_ready, stream, &watch) != WSP_OK) {
+        wsp_link_close_descriptor(link, fd);
+        return;
+    }
+    tune(fd);
+    detach(stream);
+    if (stream->dial)
+        wsp_dial_drop(stream);
+    stream->todo &= ~(unsigned)WSP_TODO_RESET; /* it was meant for the connection before */
+    stream->fd = fd;
+    stream->watch = watch;
+    peer->n_live++;
+    link->stats.handshakes_done++;
+    if (!peer->was_counted)
+        link->stats.paths_opened++;
+    peer->was_counted = true;
+    wsp_debug("stream %u.%u: up, generation %u", peer->rank, stream->index, birth->generation);
+    wsp_err err = wsp_end_stream_up(peer->end, stream->index, birth, wsp_clock_now_ns());
+    if (!err && more_length)
+        err = wsp_stream_take(stream, more, more_length);
+    if (err)
+        fail(stream, err);
+    wsp_stream_note(stream, WSP_TODO_WRITE);
+    wsp_peer_touch(peer);
+    wsp_driver_tell(link);
+}
