@@ -87,10 +87,12 @@ def wrapper(function, by_name):
     if function.flag == 'reenters':
         # Only the host's code runs at depth: the routes and the refusal stand outside of it.
         inner = inner.replace(f'host.{function.name}(', f'nested_{function.name}(')
-        guard = (f'static {function.returns} nested_{function.name}({function.declarations})\n{{\n'
-                 '    wsp_nested++;\n'
-                 f'    {function.returns} result = host.{function.name}({function.arguments});\n'
-                 '    wsp_nested--;\n    return result;\n}\n\n')
+        file = (function.of_kind('file') or [None])[0]
+        file = file.name if file else 'MPI_FILE_NULL'
+        guard = (f'static int nested_{function.name}({function.declarations})\n{{\n'
+                 f'    wsp_nested_enter_file({file});\n'
+                 f'    int err = host.{function.name}({function.arguments});\n'
+                 f'    return wsp_nested_leave_file({file}, err);\n}}\n\n')
     else:
         guard = ''
     return (f'{guard}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
@@ -100,7 +102,7 @@ def wrapper(function, by_name):
 def wrappers_c(functions):
     """The exported functions."""
     by_name = {f.name: f for f in functions}
-    return (HEAD + '#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n'
+    return (HEAD + '#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n#include "host/nested.h"\n'
             '#include "host/route.h"\n#include "wide.h"\n\n'
             '#define WSP_EXPORT __attribute__((visibility("default")))\n'
             '/* PMPI_X is the same function as MPI_X: a profiler above us finds it by that name. */\n'
