@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The wide messages of one collective on one rank, all in flight together; private to coll/. */
+#ifndef WSP_MPI_COLL_EXCHANGE_H
+#define WSP_MPI_COLL_EXCHANGE_H
+
+#include "comm/comm.h"
+#include "request/progress.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct wsp_exchange_slot {
+    bool is_receive;
+    uint64_t expected; /* bytes that a receive must bring, no fewer and no more */
+    struct wsp_op send;
+    struct wsp_posted receive;
+};
+
+#define WSP_EXCHANGE_FEW 6
+
+struct wsp_exchange {
+    struct wsp_comm *comm;
+    uint32_t tag;
+    int n_slots;
+    struct wsp_exchange_slot *slots; /* `few`, or malloc'ed for more sites */
+    struct wsp_exchange_slot few[WSP_EXCHANGE_FEW];
+};
+
+/* Makes room for n_max messages of this tag. MPI_ERR_NO_MEM; else finish it, once. */
+int wsp_exchange_open(struct wsp_exchange *exchange, struct wsp_comm *comm, uint32_t tag,
+                      int n_max);
+
+/* Start a message to or from a rank of another site; the bytes stay untouched until finish. */
+void wsp_exchange_send(struct wsp_exchange *exchange, int dest, const void *bytes, uint64_t length);
+void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes, uint64_t length);
+
+/* Drives all to their end and returns the first error, as an MPI code. */
+int wsp_exchange_finish(struct wsp_exchange *exchange);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the ranks of a collective hold: operands, checks of arguments, the order of ranks. */
+#include "coll/phase.h"
+
+#include "host/host.h"
+
+#include <stdlib.h>
+
+bool wsp_coll_parts_are_runs(const struct wsp_comm *comm)
+{
+    for (int p = 0; p < comm->n_parts; p++) {
+        const struct wsp_part *part = &comm->parts[p];
+        if (part->ranks[part->n_ranks - 1] - part->ranks[0] != part->n_ranks - 1)
+            return false;
+    }
+    return true;
+}
+
+/* Room for count elements wherever their bytes lie: lower bounds and extents may be negative. */
+static int make_room(struct wsp_operand *operand, int count, MPI_Datatype type)
+{
+    MPI_Count lb, extent, true_lb, true_extent;
+    int err = host.Type_get_extent_x(type, &lb, &extent);
+    if (err == MPI_SUCCESS)
+        err = host.Type_get_true_extent_x(type, &true_lb, &true_extent);
+    if (err != MPI_SUCCESS)
+        return err;
+    int64_t last = true_lb + (int64_t)(count - 1) * extent;
+    int64_t low = last < true_lb ? last : true_lb, high = last < true_lb ? true_lb : last;
+    /* Zeroed: what lies in gaps must be no chance value if an operation looks at it. */
+    operand->memory = calloc(1, (size_t)(high - low + true_extent));
+    operand->base = wsp_coll_at(operand->memory, -low);
+    return operand->memory ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+}
+
+static int find_wire(struct wsp_operand *operand, int count, MPI_Datatype type)
+{
+    struct wsp_layout layout;
+    int err = wsp_type_describe(type, &layout);
+    if (err != MPI_SUCCESS)
+        return err;
+    operand->is_split = !layout.is_contiguous;
+    if (operand->is_split)
+        operand->wire = malloc(layout.size * (size_t)count);
+    else
+        operand->wire = wsp_coll_at(operand->base, layout.true_lb);
+    return operand->wire ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+}
+
+int wsp_operand_open(struct wsp_operand *operand, const void *base, int count, MPI_Datatype type)
+{
+    *operand = (struct wsp_operand){.base = (void *)base};
+    return find_wire(operand, count, type);
+}
+
+int wsp_operand_make(struct wsp_operand *operand, int count, MPI_Datatype type)
+{
+    *operand = (struct wsp_operand){0};
+    int err = make_room(operand, count, type);
+    return err == MPI_SUCCESS ? find_wire(operand, count, type) : err;
+}
+
+static int wire_length(int count, MPI_Datatype type, uint64_t *length)
+{
+    struct wsp_layout layout;
+    int err = wsp_type_describe(type, &layout);
+    *length = err == MPI_SUCCESS ? layout.size * (uint64_t)count : 0;
+    return err;
+}
+
+int wsp_operand_pack(struct wsp_operand *operand, int count, MPI_Datatype type)
+{
+    uint64_t length;
+    if (!operand->is_split)
+        return MPI_SUCCESS;
+    int err = wire_length(count, type, &length);
+    return err == MPI_SUCCESS ? wsp_type_pack(operand->base, count, type, operand->wire, length)
+                              : err;
+}
+
+int wsp_operand_unpack(struct wsp_operand *operand, int count, MPI_Datatype type)
+{
+    uint64_t length;
+    if (!operand->is_split)
+        return MPI_SUCCESS;
+    int err = wire_length(count, type, &length);
+    return err == MPI_SUCCESS ? wsp_type_unpack(operand->wire, length, operand->base, count, type)
+                              : err;
+}
+
+void wsp_operand_close(struct wsp_operand *operand)
+{
+    if (operand->is_split)
+        free(operand->wire);
+    free(operand->memory);
+    *operand = (struct wsp_operand){0};
+}
+
+int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,
+                          struct wsp_layout *layout)
+{
+    if (count < 0)
+        return MPI_ERR_COUNT;
+    int err = wsp_type_describe(type, layout);
+    if (err != MPI_SUCCESS)
+        return err;
+    /* MPI_BOTTOM is the same address: only a type with absolute addresses may start there. */
+    if (!buffer && count > 0 && layout->size > 0 && layout->true_lb == 0)
+        return MPI_ERR_BUFFER;
+    return MPI_SUCCESS;
+}
+
+int wsp_coll_check_root(const struct wsp_comm *comm, int root)
+{
+    return root >= 0 && root < comm->size ? MPI_SUCCESS : MPI_ERR_ROOT;
+}
