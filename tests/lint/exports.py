@@ -15,7 +15,8 @@ def symbols(*arguments):
     lines = subprocess.run(['nm', '--defined-only', *arguments], check=True, capture_output=True,
                            text=True).stdout.splitlines()
     fields = [line.split() for line in lines if len(line.split()) == 3]
-    return {name.split('@')[0] for _, kind, name in fields if kind in 'TtWwiR'}
+    # Without versions, and without what the compiler split off (wide_Send.cold).
+    return {re.split('[@.]', name)[0] for _, kind, name in fields if kind in 'TtWwiR'}
 
 
 def compare(what, found, wanted):
