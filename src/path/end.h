@@ -46,7 +46,8 @@ struct wsp_end_handler {
     void (*unpin)(void *user, unsigned index);
     /* The landing given for `index` may not be written to any more: read the rest away. */
     void (*sink)(void *user, unsigned index);
-    /* Both sides have closed and everything is acknowledged. */
+    /* Both sides have closed and everything is acknowledged. The end goes on answering what the
+     * other side repeats until it is freed, but asks for nothing any more. */
     void (*closed)(void *user);
     /* The path is over; every send and accept has been answered with err before this call. */
     void (*lost)(void *user, wsp_err err);
@@ -54,14 +55,14 @@ struct wsp_end_handler {
 
 struct wsp_end_config {
     uint32_t local_rank, remote_rank;
-    unsigned n_streams;        /* slots, 1..256 */
-    uint32_t segment_bytes;    /* cut messages into pieces of at most this */
-    uint64_t credit_bytes;     /* credit granted to the other side at first */
-    uint64_t eager_bytes;      /* larger messages leave a quarter of the credit to smaller ones */
-    uint64_t heartbeat_ns;     /* an idle stream is tested this often */
-    uint64_t outage_ns;        /* the path may be without streams this long */
-    uint64_t connect_ns;       /* ... and this long before its first stream */
-    bool hold_timers;          /* declare nothing lost */
+    unsigned n_streams;     /* slots, 1..256 */
+    uint32_t segment_bytes; /* cut messages into pieces of at most this */
+    uint64_t credit_bytes;  /* credit granted to the other side at first */
+    uint64_t eager_bytes;   /* larger messages leave a quarter of the credit to smaller ones */
+    uint64_t heartbeat_ns;  /* an idle stream is tested this often */
+    uint64_t outage_ns;     /* the path may be without streams this long */
+    uint64_t connect_ns;    /* ... and this long before its first stream */
+    bool hold_timers;       /* declare nothing lost */
     struct wsp_budget *unexpected; /* memory for unexpected payload, shared by a process's ends */
     struct wsp_budget *replay;     /* memory for unacknowledged tails, shared likewise */
     const struct wsp_end_handler *handler;
@@ -113,7 +114,8 @@ void wsp_end_free(struct wsp_end **end);
 /* Sends envelope->length bytes at data, which stay the caller's and unchanged until `sent`
  * (possibly before return). *tx (may be NULL) is for wsp_end_cancel. */
 wsp_err wsp_end_send(struct wsp_end *end, const struct wsp_envelope *envelope, const void *data,
-                     unsigned flags, void *tx_user, uint64_t now_ns, struct wsp_tx **tx) WSP_MUST_USE;
+                     unsigned flags, void *tx_user, uint64_t now_ns,
+                     struct wsp_tx **tx) WSP_MUST_USE;
 
 /* Asks the other side to give a message back; `sent` tells the outcome. */
 void wsp_end_cancel(struct wsp_end *end, struct wsp_tx *tx, uint64_t now_ns);
@@ -151,7 +153,7 @@ wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *heade
                        uint64_t now_ns, struct wsp_landing *landing) WSP_MUST_USE;
 wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns) WSP_MUST_USE;
 
-/* When wsp_end_tick wants to be called next (WSP_TIME_NEVER: not for now), and the call. */
+/* When wsp_end_tick wants to be called next (WSP_TIME_NEVER: not at all), and the call. */
 uint64_t wsp_end_deadline(const struct wsp_end *end);
 void wsp_end_tick(struct wsp_end *end, uint64_t now_ns);
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening, ending and describing an end; the other files of the folder do its work. */
+#include "path/end_internal.h"
+
+#include <stdlib.h>
+
+static wsp_err check_config(const struct wsp_end_config *config)
+{
+    bool ok = config->n_streams >= 1 && config->n_streams <= 256 && config->segment_bytes >= 1 &&
+              config->segment_bytes <= WSP_PAYLOAD_MAX && config->unexpected && config->replay &&
+              config->handler;
+    return ok ? WSP_OK : WSP_ERR_INVALID;
+}
+
+static void init_lists(struct wsp_end *end)
+{
+    wsp_list_init(&end->controls);
+    wsp_list_init(&end->heads);
+    wsp_list_init(&end->bulk);
+    wsp_list_init(&end->all_tx);
+    wsp_list_init(&end->replay);
+    for (unsigned i = 0; i < end->config.n_streams; i++)
+        wsp_list_init(&end->slots[i].under_way);
+}
+
+wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns, struct wsp_end **end)
+{
+    wsp_err err = check_config(config);
+    if (err)
+        return err;
+    struct wsp_end *new = calloc(1, sizeof *new);
+    if (!new)
+        return WSP_ERR_NO_MEMORY;
+    new->config = *config;
+    new->slots = calloc(config->n_streams, sizeof *new->slots);
+    if (!new->slots) {
+        free(new);
+        return WSP_ERR_NO_MEMORY;
+    }
+    init_lists(new);
+    wsp_grant_open(&new->grant, config->unexpected, config->credit_bytes);
+    new->opened_ns = new->heard_ns = new->charged_ns = new->ack_at_ns = now_ns;
+    new->stall_factor = 1;
+    new->tick_at_ns = now_ns + WSP_TICK_NS;
+    *end = new;
+    return WSP_OK;
+}
+
+void wsp_end_start(struct wsp_end *end, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < end->config.n_streams && !wsp_end_is_over(end); i++)
+        if (!end->slots[i].is_up && !end->slots[i].is_wanted)
+            wsp_slot_ask(end, i, now_ns);
+}
+
+bool wsp_end_is_over(const struct wsp_end *end)
+{
+    return end->is_failed || end->is_closed;
+}
+
+void wsp_end_fail(struct wsp_end *end, wsp_err err)
+{
+    if (wsp_end_is_over(end))
+        return;
+    end->is_failed = true;
+    end->failure = err;
+    end->tick_at_ns = WSP_TIME_NEVER;
+    wsp_claim_sink_all(end);
+    wsp_tx_fail_all(end, err);
+    wsp_rx_fail_all(end, err);
+    end->config.handler->lost(end->config.user, err);
+}
+
+void wsp_end_free(struct wsp_end **end)
+{
+    struct wsp_end *old = *end;
+    if (!old)
+        return;
+    wsp_end_fail(old, WSP_ERR_CLOSED);
+    for (unsigned i = 0; i < old->config.n_streams; i++)
+        wsp_claim_drop(old, i);
+    wsp_tx_free_all(old);
+    wsp_rx_free_all(old);
+    wsp_grant_close(&old->grant);
+    wsp_map_fini(&old->answers);
+    wsp_map_fini(&old->items);
+    free(old->ring);
+    free(old->slots);
+    free(old);
+    *end = NULL;
+}
+
+void wsp_end_close(struct wsp_end *end, uint64_t now_ns)
+{
+    if (end->is_closing || wsp_end_is_over(end))
+        return;
+    end->is_closing = true;
+    wsp_end_arm(end, now_ns + WSP_TICK_NS);
+    wsp_end_wake_one(end);
+}
+
+/* Closed: both CLOSEs passed, all of ours is acknowledged, nobody waits for an answer of ours, and
+ * the last acknowledgement of theirs has left. */
+void wsp_end_check_closed(struct wsp_end *end)
+{
+    if (wsp_end_is_over(end) || !end->is_close_queued || !end->is_peer_closing)
+        return;
+    if (!wsp_list_is_empty(&end->all_tx) || end->unacked_segment != end->next_segment)
+        return;
+    if (wsp_reorder_has_gap(&end->window) || end->ack_told != end->window.next)
+        return;
+    if (wsp_rx_is_owing(end))
+        return;
+    end->is_closed = true;
+    end->tick_at_ns = WSP_TIME_NEVER;
+    end->config.handler->closed(end->config.user);
+}
+
+void wsp_end_wake_one(struct wsp_end *end)
+{
+    if (end->is_failed)
+        return;
+    int best = -1;
+    for (unsigned i = 0; i < end->config.n_streams; i++) {
+        const struct wsp_slot *slot = &end->slots[i];
+        if (!slot->is_up || slot->is_writing || (slot->is_suspect && best >= 0))
+            continue;
+        if (best < 0 || end->slots[best].is_suspect ||
+            slot->meter.in_flight_bytes < end->slots[best].meter.in_flight_bytes)
+            best = (int)i;
+    }
+    if (best >= 0)
+        end->config.handler->want_write(end->config.user, (unsigned)best);
+}
+
+void wsp_end_wake_all(struct wsp_end *end)
+{
+    for (unsigned i = 0; i < end->config.n_streams && !end->is_failed; i++)
+        if (end->slots[i].is_up && !end->slots[i].is_writing)
+            end->config.handler->want_write(end->config.user, i);
+}
+
+void wsp_end_arm(struct wsp_end *end, uint64_t at_ns)
+{
+    if (at_ns < end->tick_at_ns && !wsp_end_is_over(end))
+        end->tick_at_ns = at_ns;
+}
+
+uint64_t wsp_end_deadline(const struct wsp_end *end)
+{
+    return end->tick_at_ns;
+}
+
+wsp_err wsp_end_damage(struct wsp_end *end, uint64_t now_ns)
+{
+    if (now_ns - end->damage_since_ns > WSP_DAMAGE_WINDOW_NS) {
+        end->damage_since_ns = now_ns;
+        end->n_damaged = 0;
+    }
+    if (++end->n_damaged <= WSP_DAMAGE_MAX)
+        return WSP_OK;
+    wsp_end_fail(end, WSP_ERR_PROTOCOL);
+    return WSP_ERR_PROTOCOL;
+}
+
+void wsp_end_describe(const struct wsp_end *end, struct wsp_stream_birth *mine)
+{
+    *mine = (struct wsp_stream_birth){
+        .received = end->window.next,
+        .credit_epoch = end->grant.epoch,
+        .credit_limit = end->grant.limit,
+    };
+}
+
+void wsp_end_get_stats(const struct wsp_end *end, struct wsp_end_stats *stats)
+{
+    *stats = end->stats;
+}
