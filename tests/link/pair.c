@@ -133,12 +133,14 @@ void side_wait(struct side *side, struct wsp_op *op)
 void side_wait_flag(struct side *side, const bool *flag)
 {
     uint64_t until_ns = wsp_clock_now_ns() + DEADLINE_S * WSP_NS_PER_S;
-    for (bool is_set = false; !is_set;) {
+    for (;;) {
+        wsp_link_lock(side->link);
+        bool is_set = *flag;
+        wsp_link_unlock(side->link);
+        if (is_set)
+            return;
         ck_assert_msg(wsp_clock_now_ns() < until_ns, "an event did not come in time");
         wsp_link_progress(side->link, WSP_NS_PER_S * 5);
-        wsp_link_lock(side->link);
-        is_set = *flag;
-        wsp_link_unlock(side->link);
     }
 }
 

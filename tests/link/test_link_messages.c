@@ -182,8 +182,10 @@ START_TEST(a_message_longer_than_its_receive_is_cut_and_said_to_be)
     ck_assert_int_eq(receive.err, WSP_ERR_TRUNCATED);
     ck_assert_uint_eq(receive.length, LENGTH);
     ck_assert(pattern_holds(in, ROOM, 9));
+    unsigned n_spoiled = 0;
     for (unsigned i = ROOM; i < LENGTH; i++)
-        ck_assert_uint_eq(in[i], 0xee);
+        n_spoiled += in[i] != 0xee;
+    ck_assert_uint_eq(n_spoiled, 0);
     close_in_order(2);
 }
 END_TEST
