@@ -30,11 +30,11 @@ static void settle(struct wsp_link *link)
 {
     struct wsp_node *node;
     do {
-        while ((node = wsp_list_pop_front(&link->todo)))
-            wsp_stream_settle(WSP_CONTAINER(node, struct wsp_stream, todo_node));
+        while ((node = wsp_list_pop_front(&link->due)))
+            wsp_stream_settle(WSP_CONTAINER(node, struct wsp_stream, due_node));
         while ((node = wsp_list_pop_front(&link->touched)))
             wsp_peer_settle(WSP_CONTAINER(node, struct wsp_peer, touched_node));
-    } while (!wsp_list_is_empty(&link->todo));
+    } while (!wsp_list_is_empty(&link->due));
 }
 
 void wsp_link_leave(struct wsp_link *link)
@@ -98,7 +98,7 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
     /* A thread that saw another link at this address must not take its happenings for ours. */
     static atomic_uint_fast32_t n_opened;
     link->happened = (uint64_t)(atomic_fetch_add(&n_opened, 1) + 1) << 32;
-    wsp_list_init(&link->todo);
+    wsp_list_init(&link->due);
     wsp_list_init(&link->touched);
     wsp_list_init(&link->guests);
     wsp_fork_add(link);

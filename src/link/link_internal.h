@@ -49,7 +49,7 @@ struct wsp_reader {
     bool is_bulk;               /* the last payload was large: read the next header alone */
 };
 
-enum wsp_todo { WSP_TODO_WRITE = 1 << 0, WSP_TODO_RESET = 1 << 1, WSP_TODO_DIAL = 1 << 2 };
+enum wsp_due { WSP_DUE_WRITE = 1 << 0, WSP_DUE_RESET = 1 << 1, WSP_DUE_DIAL = 1 << 2 };
 
 /* A slot of a path: the connection that serves it, and the attempt to make one. */
 struct wsp_stream {
@@ -61,8 +61,8 @@ struct wsp_stream {
     struct wsp_writer writer;
     struct wsp_reader reader;
     struct wsp_dial *dial; /* NULL: none under way */
-    unsigned todo;         /* enum wsp_todo */
-    struct wsp_node todo_node;
+    unsigned due;          /* enum wsp_due */
+    struct wsp_node due_node;
     wsp_err reset_why;
     uint32_t wanted_generation;
 };
@@ -127,7 +127,7 @@ struct wsp_link {
     struct wsp_peer **peers;         /* by rank; NULL: never met */
     struct wsp_budget unexpected, replay;
     unsigned depth; /* of wsp_link_enter */
-    struct wsp_list todo, touched, guests;
+    struct wsp_list due, touched, guests;
     unsigned n_guests;
     struct wsp_sending *sending; /* the calls of wsp_link_send under way, innermost first */
     bool is_started, is_draining, is_inert;
@@ -172,7 +172,7 @@ void wsp_peer_free(struct wsp_peer *peer);
 bool wsp_peer_is_quiet(const struct wsp_peer *peer);
 
 /* stream.c */
-void wsp_stream_note(struct wsp_stream *stream, unsigned todo);
+void wsp_stream_note(struct wsp_stream *stream, unsigned due);
 void wsp_stream_settle(struct wsp_stream *stream);
 /* Gives the slot a proven connection, which is the stream's afterwards (closed on failure). */
 void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stream_birth *birth,

@@ -37,21 +37,21 @@ static bool on_withdraw(void *user, struct wsp_rx *rx)
 static void on_want_write(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
-    wsp_stream_note(&peer->streams[index], WSP_TODO_WRITE);
+    wsp_stream_note(&peer->streams[index], WSP_DUE_WRITE);
 }
 
 static void on_want_reset(void *user, unsigned index, wsp_err why)
 {
     struct wsp_peer *peer = user;
     peer->streams[index].reset_why = why;
-    wsp_stream_note(&peer->streams[index], WSP_TODO_RESET);
+    wsp_stream_note(&peer->streams[index], WSP_DUE_RESET);
 }
 
 static void on_want_stream(void *user, unsigned index, uint32_t generation)
 {
     struct wsp_peer *peer = user;
     peer->streams[index].wanted_generation = generation;
-    wsp_stream_note(&peer->streams[index], WSP_TODO_DIAL);
+    wsp_stream_note(&peer->streams[index], WSP_DUE_DIAL);
 }
 
 static void on_unpin(void *user, unsigned index)
@@ -73,7 +73,7 @@ static void on_closed(void *user)
     wsp_driver_tell(peer->link);
     /* Last acknowledgements are still written; then our half of each stream is shut. */
     for (unsigned i = 0; i < peer->n_streams; i++)
-        wsp_stream_note(&peer->streams[i], WSP_TODO_WRITE);
+        wsp_stream_note(&peer->streams[i], WSP_DUE_WRITE);
     wsp_peer_touch(peer);
 }
 
@@ -86,7 +86,7 @@ static void on_lost(void *user, wsp_err err)
     peer->lost_err = err;
     peer->link->stats.paths_lost++;
     for (unsigned i = 0; i < peer->n_streams; i++)
-        wsp_stream_note(&peer->streams[i], WSP_TODO_RESET);
+        wsp_stream_note(&peer->streams[i], WSP_DUE_RESET);
     wsp_peer_touch(peer);
     wsp_driver_tell(peer->link);
     wsp_info("peer %u: lost, %s", peer->rank, wsp_err_text(err));
@@ -150,7 +150,7 @@ static wsp_err make_streams(struct wsp_peer *peer, unsigned n_streams)
         streams[i].index = i;
         streams[i].fd = -1;
         streams[i].reader.need = WSP_HEADER_PREFIX;
-        wsp_node_init(&streams[i].todo_node);
+        wsp_node_init(&streams[i].due_node);
     }
     peer->streams = streams;
     peer->n_streams = n_streams;
@@ -247,7 +247,7 @@ void wsp_peer_free(struct wsp_peer *peer)
     for (unsigned i = 0; i < peer->n_streams; i++) {
         wsp_dial_drop(&peer->streams[i]);
         wsp_stream_drop(&peer->streams[i]);
-        wsp_node_remove(&peer->streams[i].todo_node);
+        wsp_node_remove(&peer->streams[i].due_node);
     }
     wsp_timer_stop(link->loop, &peer->timer);
     wsp_node_remove(&peer->touched_node);

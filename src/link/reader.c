@@ -49,7 +49,7 @@ static wsp_err header_more(struct wsp_stream *stream, uint64_t now_ns)
 
 static bool is_over(const struct wsp_stream *stream)
 {
-    return !stream->peer->end || stream->peer->is_lost || stream->todo & WSP_TODO_RESET;
+    return !stream->peer->end || stream->peer->is_lost || stream->due & WSP_DUE_RESET;
 }
 
 /* A piece of a payload stands where it belongs. */

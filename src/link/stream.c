@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void wsp_stream_note(struct wsp_stream *stream, unsigned todo)
+void wsp_stream_note(struct wsp_stream *stream, unsigned due)
 {
-    stream->todo |= todo;
-    if (!wsp_node_is_linked(&stream->todo_node))
-        wsp_list_push_back(&stream->peer->link->todo, &stream->todo_node);
+    stream->due |= due;
+    if (!wsp_node_is_linked(&stream->due_node))
+        wsp_list_push_back(&stream->peer->link->due, &stream->due_node);
 }
 
 /* Closes the connection without a word to the end. */
@@ -62,7 +62,7 @@ static void on_ready(void *user, unsigned events)
         fail(stream, err);
     } else if (events & WSP_WRITABLE) {
         stream->writer.is_blocked = false;
-        wsp_stream_note(stream, WSP_TODO_WRITE);
+        wsp_stream_note(stream, WSP_DUE_WRITE);
     }
     wsp_peer_touch(stream->peer);
     wsp_link_leave(link);
@@ -94,18 +94,18 @@ static void write_some(struct wsp_stream *stream)
 
 void wsp_stream_settle(struct wsp_stream *stream)
 {
-    unsigned todo = stream->todo;
-    stream->todo = 0;
+    unsigned due = stream->due;
+    stream->due = 0;
     if (stream->peer->is_lost) {
         wsp_dial_drop(stream);
         wsp_stream_drop(stream);
         return;
     }
-    if (todo & WSP_TODO_RESET)
+    if (due & WSP_DUE_RESET)
         fail(stream, stream->reset_why);
-    if (todo & WSP_TODO_DIAL)
+    if (due & WSP_DUE_DIAL)
         wsp_dial_want(stream, stream->wanted_generation);
-    if (todo & WSP_TODO_WRITE && stream->fd >= 0 && !stream->writer.is_blocked)
+    if (due & WSP_DUE_WRITE && stream->fd >= 0 && !stream->writer.is_blocked)
         write_some(stream);
 }
 
@@ -134,7 +134,7 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
     detach(stream);
     if (stream->dial)
         wsp_dial_drop(stream);
-    stream->todo &= ~(unsigned)WSP_TODO_RESET; /* it was meant for the connection before */
+    stream->due &= ~(unsigned)WSP_DUE_RESET; /* it was meant for the connection before */
     stream->fd = fd;
     stream->watch = watch;
     peer->n_live++;
@@ -148,7 +148,7 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
         err = wsp_stream_take(stream, more, more_length);
     if (err)
         fail(stream, err);
-    wsp_stream_note(stream, WSP_TODO_WRITE);
+    wsp_stream_note(stream, WSP_DUE_WRITE);
     wsp_peer_touch(peer);
     wsp_driver_tell(link);
 }

@@ -63,7 +63,7 @@ static wsp_err gather(struct wsp_stream *stream, uint64_t now_ns)
         return WSP_ERR_NO_MEMORY;
     if (writer->stage_at == writer->stage_end)
         writer->stage_at = writer->stage_end = 0;
-    while (!writer->has_frame && !(stream->todo & WSP_TODO_RESET) && stream->peer->end &&
+    while (!writer->has_frame && !(stream->due & WSP_DUE_RESET) && stream->peer->end &&
            wsp_end_pull(stream->peer->end, stream->index, now_ns, &writer->frame)) {
         writer->has_frame = true;
         writer->header_written = 0;
@@ -120,7 +120,7 @@ wsp_err wsp_stream_write(struct wsp_stream *stream)
     uint64_t now_ns = wsp_clock_now_ns();
     while (written < TURN_BYTES) {
         wsp_err err = gather(stream, now_ns);
-        if (err || stream->todo & WSP_TODO_RESET)
+        if (err || stream->due & WSP_DUE_RESET)
             return err;
         struct iovec parts[3];
         size_t n_parts = parts_of(writer, parts), n = 0, wanted = 0;
@@ -154,7 +154,7 @@ void wsp_stream_unpin(struct wsp_stream *stream)
     if (!writer->copy) {
         writer->has_frame = false;
         stream->reset_why = WSP_ERR_NO_MEMORY;
-        wsp_stream_note(stream, WSP_TODO_RESET);
+        wsp_stream_note(stream, WSP_DUE_RESET);
         return;
     }
     memcpy(writer->copy, (const uint8_t *)writer->frame.payload + writer->payload_written, left);
