@@ -22,6 +22,10 @@
 #define REASON_MAX 1024
 #define N_DOORS    2 /* TCP and Unix */
 
+/* A site that lost a rank is told to end later than others: its own launcher knows better how the
+ * rank ended, and gives the job its exit status. */
+#define LATE_NS (2 * WSP_NS_PER_S)
+
 /* A leader's connection. Linked in the coordinator's list from proof to end. */
 struct guest {
     struct wsp_coordinator *coordinator;
@@ -49,6 +53,11 @@ struct wsp_coordinator {
     struct wsp_list guests;
     uint32_t n_joined, n_left;
     struct wsp_timer join_timer;
+    struct wsp_timer late_timer; /* of the site that lost a rank */
+    struct site *late_site;
+    int late_code;
+    uint32_t late_rank;
+    char late_reason[REASON_MAX];
     bool is_together, is_over;
 };
 
@@ -90,24 +99,48 @@ static void send_verdict(struct wsp_channel *channel, enum wsp_message_type type
     wsp_writer_fini(&writer);
 }
 
-/* Tells everyone that the job is over; guests that still wait for the roster are refused. */
-static void tell_all(struct wsp_coordinator *coordinator, uint32_t rank, int code,
-                     const char *reason)
+static void tell(struct guest *guest, uint32_t rank, int code, const char *reason)
+{
+    bool is_in = guest->coordinator->is_together && guest->site;
+    send_verdict(guest->channel, is_in ? WSP_MSG_ABORT : WSP_MSG_REFUSED, rank, code, reason);
+}
+
+static void on_late_time(void *user, uint64_t now_ns)
+{
+    struct wsp_coordinator *coordinator = user;
+    (void)now_ns;
+    if (coordinator->late_site->guest)
+        tell(coordinator->late_site->guest, coordinator->late_rank, coordinator->late_code,
+             coordinator->late_reason);
+}
+
+/* Tells everyone that the job is over (`late`, if not NULL, after a while); guests that still wait
+ * for the roster are refused. */
+static void tell_all(struct wsp_coordinator *coordinator, struct site *late, uint32_t rank,
+                     int code, const char *reason)
 {
     coordinator->is_over = true;
     wsp_timer_stop(coordinator->loop, &coordinator->join_timer);
     WSP_LIST_EACH(node, &coordinator->guests)
     {
         struct guest *guest = WSP_CONTAINER(node, struct guest, node);
-        bool is_in = coordinator->is_together && guest->site;
-        send_verdict(guest->channel, is_in ? WSP_MSG_ABORT : WSP_MSG_REFUSED, rank, code, reason);
+        if (!late || guest->site != late)
+            tell(guest, rank, code, reason);
     }
+    if (!late || !late->guest)
+        return;
+    coordinator->late_site = late;
+    coordinator->late_rank = rank;
+    coordinator->late_code = code;
+    snprintf(coordinator->late_reason, sizeof coordinator->late_reason, "%s", reason);
+    if (wsp_timer_set(coordinator->loop, &coordinator->late_timer, wsp_clock_now_ns() + LATE_NS))
+        tell(late->guest, rank, code, reason);
 }
 
 __attribute__((format(printf, 6, 7))) static void finish(struct wsp_coordinator *coordinator,
                                                          enum wsp_job_outcome outcome,
-                                                         const struct site *site, uint32_t rank,
-                                                         int code, const char *format, ...)
+                                                         struct site *site, uint32_t rank, int code,
+                                                         const char *format, ...)
 {
     char reason[REASON_MAX];
     va_list args;
@@ -119,7 +152,7 @@ __attribute__((format(printf, 6, 7))) static void finish(struct wsp_coordinator 
     if (outcome == WSP_JOB_FINISHED)
         coordinator->is_over = true;
     else
-        tell_all(coordinator, rank, code, reason);
+        tell_all(coordinator, outcome == WSP_JOB_RANK_LOST ? site : NULL, rank, code, reason);
     struct wsp_job_end end = {outcome, index_of(coordinator, site), code, reason};
     coordinator->config.ended(coordinator->config.user, &end);
 }
@@ -129,10 +162,10 @@ static void on_join_time(void *user, uint64_t now_ns)
     struct wsp_coordinator *coordinator = user;
     char missing[REASON_MAX / 2] = "";
     size_t length = 0;
-    const struct site *first = NULL;
+    struct site *first = NULL;
     (void)now_ns;
     for (uint32_t i = 0; i < coordinator->config.n_sites; i++) {
-        const struct site *site = &coordinator->sites[i];
+        struct site *site = &coordinator->sites[i];
         if (site->has_joined || length >= sizeof missing - WSP_HOST_MAX)
             continue;
         length += (size_t)snprintf(missing + length, sizeof missing - length, "%s%s",
@@ -264,7 +297,7 @@ static void take_abort(struct guest *guest, struct wsp_reader *reader)
     struct site *site = site_of(coordinator, rank);
     if (reader->has_failed || !site)
         return;
-    finish(coordinator, WSP_JOB_ABORTED, site, rank, code, "site %s, rank %u (%u of the site): %s",
+    finish(coordinator, WSP_JOB_ABORTED, site, rank, code, "site %s, rank %u (home rank %u): %s",
            site->expected.name, rank, rank - first_rank(coordinator, index_of(coordinator, site)),
            reason);
 }
@@ -280,7 +313,7 @@ static void lose_rank(struct wsp_coordinator *coordinator, uint32_t rank, const 
         if (guest->site && coordinator->is_together)
             send_verdict(guest->channel, WSP_MSG_LOST, rank, 0, reason);
     }
-    finish(coordinator, WSP_JOB_RANK_LOST, site, rank, 1, "site %s, rank %u (%u of the site): %s",
+    finish(coordinator, WSP_JOB_RANK_LOST, site, rank, 1, "site %s, rank %u (home rank %u): %s",
            site->expected.name, rank, rank - first_rank(coordinator, index_of(coordinator, site)),
            reason);
 }
@@ -386,6 +419,7 @@ wsp_err wsp_coordinator_open(struct wsp_loop *loop, const struct wsp_coordinator
     coordinator->loop = loop;
     coordinator->config = *config;
     coordinator->join_timer = (struct wsp_timer){.fn = on_join_time, .user = coordinator};
+    coordinator->late_timer = (struct wsp_timer){.fn = on_late_time, .user = coordinator};
     wsp_list_init(&coordinator->guests);
     wsp_err err = copy_sites(coordinator);
     if (!err)
@@ -449,7 +483,7 @@ wsp_err wsp_coordinator_listen_unix(struct wsp_coordinator *coordinator, const c
 void wsp_coordinator_stop(struct wsp_coordinator *coordinator, int code, const char *reason)
 {
     if (!coordinator->is_over)
-        tell_all(coordinator, WSP_RANK_UNKNOWN, code, reason);
+        tell_all(coordinator, NULL, WSP_RANK_UNKNOWN, code, reason);
 }
 
 bool wsp_coordinator_has_joined(const struct wsp_coordinator *coordinator, uint32_t site)
@@ -478,6 +512,7 @@ void wsp_coordinator_close(struct wsp_coordinator **at)
     while (!wsp_list_is_empty(&coordinator->guests))
         forget_guest(WSP_CONTAINER(wsp_list_first(&coordinator->guests), struct guest, node));
     wsp_timer_stop(coordinator->loop, &coordinator->join_timer);
+    wsp_timer_stop(coordinator->loop, &coordinator->late_timer);
     for (uint32_t i = 0; coordinator->sites && i < coordinator->config.n_sites; i++) {
         free((char *)coordinator->sites[i].expected.name);
         free(coordinator->sites[i].ranks);

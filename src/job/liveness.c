@@ -75,7 +75,7 @@ static void lose_rank(struct wsp_session *session, uint32_t rank, const char *re
         send_lost(session->up, rank, reason);
         return;
     }
-    snprintf(text, sizeof text, "site %s, rank %u (%u of the site): %s", session->site, rank,
+    snprintf(text, sizeof text, "site %s, rank %u (home rank %u): %s", session->site, rank,
              rank - session->first_rank, reason);
     session->handler->rank_lost(session->user, rank, text);
     end_job(session, 1, rank, text);

@@ -18,9 +18,10 @@ bool wsp_site_end_is_failure(const struct wsp_site_end *end, int *status, char *
     if (*status == 0 && !end->has_joined)
         snprintf(why, why_size, "site %s: the program ended without calling MPI_Init", end->name);
     else if (!end->has_joined)
-        snprintf(why, why_size,
-                 "site %s: the launch command ended with status %d before its ranks came together",
-                 end->name, *status);
+        snprintf(
+            why, why_size,
+            "site %s: the launch command ended with status %d before its ranks called MPI_Init",
+            end->name, *status);
     else if (!end->is_together)
         snprintf(why, why_size,
                  "site %s: the launch command ended with status %d while other sites were waited "
