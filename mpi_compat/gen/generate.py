@@ -41,7 +41,7 @@ def comm_expressions(function):
 
 def route_condition(function):
     """True: straight to the host."""
-    if function.route in ('request', 'message'):
+    if function.route in ('request', 'message', 'buffered'):
         return f'WSP_ROUTE_{function.route}()'
     return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in comm_expressions(function))
 

@@ -4,7 +4,8 @@
 import re
 
 CLASSES = ('untouched', 'local', 'dual', 'refused')
-ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message')
+ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message',
+          'buffered')
 FLAGS = ('-', 'reenters', 'fragile', 'fortran')
 
 

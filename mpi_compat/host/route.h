@@ -33,6 +33,9 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 /* Message handles of ours exist only in a wide job. */
 #define WSP_ROUTE_message() WSP_IS_STRAIGHT()
 
+/* Buffered sends are all ours in a wide job: MPI_Buffer_detach must not sleep in the host. */
+#define WSP_ROUTE_buffered() WSP_IS_STRAIGHT()
+
 /* Init, Finalize, Abort and the like are always seen. */
 #define WSP_ROUTE_always() 0
 

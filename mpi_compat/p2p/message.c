@@ -170,7 +170,7 @@ int wide_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MP
         return host.Imrecv(buf, count, type, handle, request);
     struct wsp_arguments arguments = {.buffer = buf, .count = count, .type = type, .peer = 0};
     if (message->arrival) {
-        int code = wsp_check_receive(&arguments, message->comm);
+        int code = wsp_check_receive(&arguments, message->comm->handle);
         return code ? code : receive_wide(message, handle, &arguments, request);
     }
     int code = host.Imrecv(buf, count, type, handle, request);

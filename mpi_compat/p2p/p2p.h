@@ -55,14 +55,14 @@ int wsp_irecv(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_
 
 /* The host's checks of a call's arguments, with a peer that makes it do nothing else: its error
  * code, already raised. */
-int wsp_check_send(const struct wsp_arguments *arguments, struct wsp_comm *comm);
-int wsp_check_receive(const struct wsp_arguments *arguments, struct wsp_comm *comm);
+int wsp_check_send(const struct wsp_arguments *arguments, MPI_Comm comm);
+int wsp_check_receive(const struct wsp_arguments *arguments, MPI_Comm comm);
 
-/* Buffered sends: copies what is to be sent into memory accounted against the attached buffer and
- * sends it from there. MPI error code, not raised (MPI_ERR_BUFFER: no room). */
-int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm);
+/* Buffered sends, home ones too: copies what is to be sent into memory accounted against the
+ * attached buffer and sends it from there. MPI error code, raised (MPI_ERR_BUFFER: no room). */
+int wsp_bsend(const struct wsp_arguments *arguments, MPI_Comm comm);
 
-/* Waits until every wide buffered send has left its memory. */
+/* Drives until every buffered send has left its memory. */
 void wsp_bsend_drain(void);
 
 #endif

@@ -9,26 +9,20 @@
 static int init_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle,
                      MPI_Request *request)
 {
-    switch (a->mode) {
-    case WSP_MODE_BUFFERED:
-        return host.Bsend_init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_SYNCHRONOUS:
-        return host.Ssend_init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_READY:
-        return host.Rsend_init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_STANDARD:
-        break;
-    }
-    return host.Send_init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
+    typeof(host.Send_init) init = a->mode == WSP_MODE_SYNCHRONOUS ? host.Ssend_init
+                                  : a->mode == WSP_MODE_READY     ? host.Rsend_init
+                                                                  : host.Send_init;
+    return init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
 }
 
-/* Makes an idle wide request that keeps its arguments, the type included. */
-static int init_wide(enum wsp_request_kind kind, const struct wsp_arguments *arguments,
-                     struct wsp_comm *comm, MPI_Request *handle)
+/* Makes an idle request of ours that keeps its arguments, the type included. */
+static int init_ours(enum wsp_request_kind kind, const struct wsp_arguments *arguments,
+                     MPI_Comm comm, MPI_Request *handle)
 {
-    struct wsp_request *request = wsp_request_new(kind, comm, MPI_REQUEST_NULL);
+    struct wsp_request *request = wsp_request_new(kind, wsp_comm_of(comm), MPI_REQUEST_NULL);
     if (!request)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_raise(comm, MPI_ERR_NO_MEM);
+    request->home_comm = comm;
     request->arguments = *arguments;
     request->is_persistent = true;
     request->is_active = false;
@@ -50,8 +44,8 @@ static int init_send(const struct wsp_arguments *arguments, MPI_Comm handle, MPI
     case WSP_WAY_HOME:
         return init_home(arguments, home_rank, handle, request);
     case WSP_WAY_WIDE:
-        code = wsp_check_send(arguments, comm);
-        return code ? code : init_wide(WSP_REQUEST_SEND, arguments, comm, request);
+        code = wsp_check_send(arguments, handle);
+        return code ? code : init_ours(WSP_REQUEST_SEND, arguments, handle, request);
     default:
         return wsp_raise(handle, MPI_ERR_RANK);
     }
@@ -70,7 +64,9 @@ int wide_Send_init(const void *buf, int count, MPI_Datatype type, int dest, int 
 int wide_Bsend_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                     MPI_Request *request)
 {
-    return init_send(ARGUMENTS(WSP_MODE_BUFFERED), comm, request);
+    const struct wsp_arguments *arguments = ARGUMENTS(WSP_MODE_BUFFERED);
+    int code = wsp_check_send(arguments, comm);
+    return code ? code : init_ours(WSP_REQUEST_SEND, arguments, comm, request);
 }
 
 int wide_Ssend_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
@@ -112,31 +108,29 @@ int wide_Recv_init(void *buf, int count, MPI_Datatype type, int source, int tag,
     case WSP_WAY_ERROR:
         return wsp_raise(handle, MPI_ERR_RANK);
     default:
-        code = wsp_check_receive(&arguments, comm);
-        return code ? code : init_wide(WSP_REQUEST_RECEIVE, &arguments, comm, request);
+        code = wsp_check_receive(&arguments, handle);
+        return code ? code : init_ours(WSP_REQUEST_RECEIVE, &arguments, handle, request);
     }
 }
 
-static int start_wide(struct wsp_request *request)
+static int start_ours(struct wsp_request *request)
 {
     int code;
     if (request->is_active)
-        return wsp_raise(request->comm->handle, MPI_ERR_REQUEST);
+        return wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
     request->is_active = true;
     if (request->kind == WSP_REQUEST_RECEIVE) {
         code = wsp_receive_start(request);
     } else if (request->arguments.mode == WSP_MODE_BUFFERED) {
-        request->op = (struct wsp_op){0};
-        code = wsp_bsend(&request->arguments, request->comm);
-        atomic_store(&request->op.done, true);
+        request->op = (struct wsp_op){.done = true};
+        code = wsp_bsend(&request->arguments, wsp_request_comm(request));
+        request->is_active = !code;
+        return code;
     } else {
         code = wsp_send_start(request);
     }
-    if (code) {
-        request->is_active = false;
-        return wsp_raise(request->comm->handle, code);
-    }
-    return MPI_SUCCESS;
+    request->is_active = !code;
+    return code ? wsp_raise(wsp_request_comm(request), code) : code;
 }
 
 int wide_Start(MPI_Request *handle)
@@ -144,8 +138,8 @@ int wide_Start(MPI_Request *handle)
     struct wsp_request *request = wsp_request_of(*handle);
     if (!request || request->kind == WSP_REQUEST_NOTE)
         return host.Start(handle);
-    return request->is_persistent ? start_wide(request)
-                                  : wsp_raise(request->comm->handle, MPI_ERR_REQUEST);
+    return request->is_persistent ? start_ours(request)
+                                  : wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
 }
 
 /* One after the other: receives must be posted in the order of the array on both sides. */

@@ -11,10 +11,10 @@
 
 #include <stdlib.h>
 
-int wsp_check_receive(const struct wsp_arguments *arguments, struct wsp_comm *comm)
+int wsp_check_receive(const struct wsp_arguments *arguments, MPI_Comm comm)
 {
     return host.Recv((void *)arguments->buffer, arguments->count, arguments->type, MPI_PROC_NULL,
-                     arguments->tag, comm->handle, MPI_STATUS_IGNORE);
+                     arguments->tag, comm, MPI_STATUS_IGNORE);
 }
 
 int wsp_landing_prepare(struct wsp_request *request)
@@ -76,7 +76,7 @@ int wsp_receive_start(struct wsp_request *request)
 
 static int start(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle)
 {
-    int code = wsp_check_receive(arguments, comm);
+    int code = wsp_check_receive(arguments, comm->handle);
     if (code)
         return code;
     struct wsp_request *request = wsp_request_new(WSP_REQUEST_RECEIVE, comm, MPI_REQUEST_NULL);

@@ -10,10 +10,10 @@
 
 #include <stdlib.h>
 
-int wsp_check_send(const struct wsp_arguments *arguments, struct wsp_comm *comm)
+int wsp_check_send(const struct wsp_arguments *arguments, MPI_Comm comm)
 {
     return host.Send(arguments->buffer, arguments->count, arguments->type, MPI_PROC_NULL,
-                     arguments->tag, comm->handle);
+                     arguments->tag, comm);
 }
 
 int wsp_payload_of(const struct wsp_arguments *arguments, const void **data, uint64_t *length,
@@ -73,7 +73,7 @@ static int send_wide(const struct wsp_arguments *arguments, struct wsp_comm *com
     const void *data;
     uint64_t length;
     void *packed;
-    int code = wsp_check_send(arguments, comm);
+    int code = wsp_check_send(arguments, comm->handle);
     if (code)
         return code;
     code = wsp_payload_of(arguments, &data, &length, &packed);
@@ -89,22 +89,13 @@ static int send_wide(const struct wsp_arguments *arguments, struct wsp_comm *com
 /* The host's blocking send, or its nonblocking one driven where a wildcard may need this thread. */
 static int send_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle)
 {
-    if (!wsp_must_drive() || a->mode == WSP_MODE_BUFFERED)
-        switch (a->mode) {
-        case WSP_MODE_STANDARD:
-            return host.Send(a->buffer, a->count, a->type, home_rank, a->tag, handle);
-        case WSP_MODE_BUFFERED:
-            return host.Bsend(a->buffer, a->count, a->type, home_rank, a->tag, handle);
-        case WSP_MODE_SYNCHRONOUS:
-            return host.Ssend(a->buffer, a->count, a->type, home_rank, a->tag, handle);
-        case WSP_MODE_READY:
-            return host.Rsend(a->buffer, a->count, a->type, home_rank, a->tag, handle);
-        }
+    bool is_sync = a->mode == WSP_MODE_SYNCHRONOUS, is_ready = a->mode == WSP_MODE_READY;
+    if (!wsp_must_drive()) {
+        typeof(host.Send) send = is_sync ? host.Ssend : is_ready ? host.Rsend : host.Send;
+        return send(a->buffer, a->count, a->type, home_rank, a->tag, handle);
+    }
     MPI_Request request = MPI_REQUEST_NULL;
-    int (*start)(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *) =
-        a->mode == WSP_MODE_SYNCHRONOUS ? host.Issend
-        : a->mode == WSP_MODE_READY     ? host.Irsend
-                                        : host.Isend;
+    typeof(host.Isend) start = is_sync ? host.Issend : is_ready ? host.Irsend : host.Isend;
     int code = start(a->buffer, a->count, a->type, home_rank, a->tag, handle, &request);
     return code ? code : wsp_drive_host(&request, MPI_STATUS_IGNORE);
 }
@@ -119,13 +110,6 @@ static int send_any(const struct wsp_arguments *arguments, MPI_Comm handle)
     case WSP_WAY_HOME:
         return send_home(arguments, home_rank, handle);
     case WSP_WAY_WIDE:
-        if (arguments->mode == WSP_MODE_BUFFERED) {
-            int code = wsp_check_send(arguments, comm);
-            if (code)
-                return code;
-            code = wsp_bsend(arguments, comm);
-            return code ? wsp_raise(handle, code) : code;
-        }
         return send_wide(arguments, comm);
     default:
         return wsp_raise(handle, MPI_ERR_RANK);
@@ -135,35 +119,23 @@ static int send_any(const struct wsp_arguments *arguments, MPI_Comm handle)
 static int start_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle,
                       MPI_Request *request)
 {
-    switch (a->mode) {
-    case WSP_MODE_BUFFERED:
-        return host.Ibsend(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_SYNCHRONOUS:
-        return host.Issend(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_READY:
-        return host.Irsend(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-    case WSP_MODE_STANDARD:
-        break;
-    }
-    return host.Isend(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
+    typeof(host.Isend) start = a->mode == WSP_MODE_SYNCHRONOUS ? host.Issend
+                               : a->mode == WSP_MODE_READY     ? host.Irsend
+                                                               : host.Isend;
+    return start(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
 }
 
 static int start_wide(const struct wsp_arguments *arguments, struct wsp_comm *comm,
                       MPI_Request *handle)
 {
-    int code = wsp_check_send(arguments, comm);
+    int code = wsp_check_send(arguments, comm->handle);
     if (code)
         return code;
     struct wsp_request *request = wsp_request_new(WSP_REQUEST_SEND, comm, MPI_REQUEST_NULL);
     if (!request)
         return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
     request->arguments = *arguments;
-    if (arguments->mode == WSP_MODE_BUFFERED) {
-        code = wsp_bsend(arguments, comm);
-        atomic_store(&request->op.done, true);
-    } else {
-        code = wsp_send_start(request);
-    }
+    code = wsp_send_start(request);
     if (code) {
         wsp_request_delete(request);
         return wsp_raise(comm->handle, code);
@@ -194,11 +166,6 @@ int wide_Send(const void *buf, int count, MPI_Datatype type, int dest, int tag, 
     return send_any(ARGUMENTS(WSP_MODE_STANDARD), comm);
 }
 
-int wide_Bsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm)
-{
-    return send_any(ARGUMENTS(WSP_MODE_BUFFERED), comm);
-}
-
 int wide_Ssend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm)
 {
     return send_any(ARGUMENTS(WSP_MODE_SYNCHRONOUS), comm);
@@ -213,12 +180,6 @@ int wide_Isend(const void *buf, int count, MPI_Datatype type, int dest, int tag,
                MPI_Request *request)
 {
     return wsp_isend(ARGUMENTS(WSP_MODE_STANDARD), wsp_comm_of(comm), request);
-}
-
-int wide_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
-                MPI_Request *request)
-{
-    return wsp_isend(ARGUMENTS(WSP_MODE_BUFFERED), wsp_comm_of(comm), request);
 }
 
 int wide_Issend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,

@@ -68,4 +68,6 @@ void wsp_batch_return(struct wsp_batch *batch, int k, const MPI_Status *from, MP
     batch->program[position] = batch->host[k];
     if (batch->known[position])
         wsp_note_settle(batch->known[position], batch->host[k], status);
+    if (batch->host[k] == MPI_REQUEST_NULL)
+        batch->known[position] = NULL;
 }

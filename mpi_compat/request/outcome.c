@@ -84,7 +84,7 @@ int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Statu
         code = take_receive(request, status, &is_raised);
     }
     if (code && !is_raised)
-        *to_raise = request->comm->handle;
+        *to_raise = wsp_request_comm(request);
     if (request->is_persistent) {
         free(request->packed);
         request->packed = NULL;

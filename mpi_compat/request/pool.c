@@ -87,7 +87,7 @@ struct wsp_request *wsp_request_new(enum wsp_request_kind kind, struct wsp_comm 
             free(request);
             request = NULL;
         } else {
-            request->comm = wsp_comm_hold(comm);
+            request->comm = comm ? wsp_comm_hold(comm) : NULL;
             atomic_fetch_add_explicit(&wsp_request_n_known_, 1, memory_order_relaxed);
         }
     }
@@ -111,7 +111,8 @@ void wsp_request_delete(struct wsp_request *request)
     else
         spare = request;
     pool_unlock();
-    wsp_comm_release(comm);
+    if (comm)
+        wsp_comm_release(comm);
 }
 
 void wsp_request_fini(void)

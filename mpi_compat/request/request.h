@@ -38,7 +38,8 @@ struct wsp_arguments {
 struct wsp_request {
     enum wsp_request_kind kind;
     MPI_Request handle;
-    struct wsp_comm *comm; /* held */
+    struct wsp_comm *comm; /* held; NULL: a buffered send on the home communicator home_comm */
+    MPI_Comm home_comm;
     bool is_persistent, is_active;
     bool is_cancelled;
     struct wsp_arguments arguments;
@@ -62,8 +63,14 @@ static inline int wsp_request_n_known(void)
     return atomic_load_explicit(&wsp_request_n_known_, memory_order_relaxed);
 }
 
-/* A new object of this kind on comm (held), with a handle from the pool (but for notes, whose
- * handle is given). NULL when out of memory. */
+/* The communicator whose error handler hears of the request. */
+static inline MPI_Comm wsp_request_comm(const struct wsp_request *request)
+{
+    return request->comm ? request->comm->handle : request->home_comm;
+}
+
+/* A new object of this kind on comm (held; may be NULL, see above), with a handle from the pool
+ * (but for notes, whose handle is given). NULL when out of memory. */
 struct wsp_request *wsp_request_new(enum wsp_request_kind kind, struct wsp_comm *comm,
                                     MPI_Request note_handle);
 /* Gives back the object, its handle and what it holds. The operation must be over. */
