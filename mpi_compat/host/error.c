@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "host/error.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "comm/comm.h"
 #include "host/host.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +37,21 @@ int wsp_raise(MPI_Comm comm, int code)
     return code;
 }
 
-int wsp_refuse(const char *function, MPI_Comm handle)
+/* One line for each function is enough; the names are constants. */
+static bool is_first_time(const char *function)
+{
+    static struct wsp_map said;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    uint64_t key = (uint64_t)(uintptr_t)function;
+    pthread_mutex_lock(&mutex);
+    bool is_new = !wsp_map_get(&said, key);
+    if (is_new && wsp_map_put(&said, key, &said))
+        wsp_debug("refused functions: out of memory, a line may come twice");
+    pthread_mutex_unlock(&mutex);
+    return is_new;
+}
+
+static void say_refused(const char *function, MPI_Comm handle)
 {
     const struct wsp_comm *comm = wsp_comm_of(handle);
     char name[MPI_MAX_OBJECT_NAME] = "", sites[256] = "";
@@ -49,5 +65,11 @@ int wsp_refuse(const char *function, MPI_Comm handle)
     wsp_error("%s: not available on a communicator that spans sites (%s on %s); use it on a "
               "communicator inside one site, such as MPI_Comm_split_type gives",
               function, *name ? name : "unnamed", sites);
+}
+
+int wsp_refuse(const char *function, MPI_Comm handle)
+{
+    if (is_first_time(function))
+        say_refused(function, handle);
     return wsp_raise(handle, MPI_ERR_UNSUPPORTED_OPERATION);
 }
