@@ -15,7 +15,7 @@
 /* The tag of the next collective; every rank draws once for each collective. */
 static inline uint32_t wsp_coll_draw_tag(struct wsp_comm *comm)
 {
-    return comm->coll_sequence++;
+    return comm->coll_sequence++ & (WSP_TAG_TALK - 1);
 }
 
 /* Waits until every home rank has entered. MPI code. */

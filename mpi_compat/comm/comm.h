@@ -42,6 +42,9 @@ struct wsp_comm {
 
 #define WSP_CONTEXT_COLL UINT64_C(1)
 
+/* Tags on the collective context: those of collectives lie below this, those of wsp_talk above. */
+#define WSP_TAG_TALK UINT32_C(0x40000000)
+
 /* NULL for a home communicator. wsp_comm_of_slow is for handles other than MPI_COMM_WORLD. */
 struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle);
 extern struct wsp_comm *wsp_comm_world;

@@ -1,140 +1,104 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Making and freeing communicators: MPI_Comm_dup, _split, _split_type, _free, _disconnect. */
-#include "coll/coll.h"
-#include "comm/comm.h"
+/* Making communicators out of a spanning one: MPI_Comm_dup, _dup_with_info, _split, _split_type,
+ * _create. All members of the parent agree; everyone at a site has entered when the host is called,
+ * so that call needs nobody from elsewhere. */
+#include "comm/agree.h"
 #include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
-#include "request/progress.h"
 #include "wide.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* What the members tell each other while a communicator is made. */
-struct notice {
-    int32_t code; /* MPI error code of this rank's part */
-    int32_t color, key;
-    int32_t rank;
-    uint64_t context; /* drawn in case this rank is the new group's first */
-};
-
-static struct notice *exchange(struct wsp_comm *comm, const struct notice *mine, int *code)
+/* Registers a duplicate that the host made at this site with `made_code`. */
+static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Comm *newcomm)
 {
-    struct notice *all = malloc((size_t)comm->size * sizeof *all);
-    if (!all) {
-        *code = MPI_ERR_NO_MEM;
-        return NULL;
+    int code;
+    struct wsp_notice *all = wsp_agree(comm, (struct wsp_notice){.code = made_code}, &code);
+    if (all && !code) {
+        struct wsp_members members = {.size = comm->size, .world = comm->world};
+        code = wsp_adopt(twin, &members, all[0].context);
     }
-    *code = wsp_coll_allgather_bytes(comm, mine, sizeof *mine, all);
-    if (*code == MPI_SUCCESS)
-        return all;
     free(all);
-    return NULL;
+    if (!code) {
+        *newcomm = twin;
+        return MPI_SUCCESS;
+    }
+    if (!made_code)
+        host.Comm_free(&twin);
+    /* The host has raised its own error already. */
+    return made_code ? made_code : wsp_raise(comm->handle, code);
 }
 
-static int first_error(const struct notice *all, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (all[i].code != MPI_SUCCESS)
-            return all[i].code;
-    return MPI_SUCCESS;
-}
-
+/* The host's duplicate runs the program's copy callbacks at each site; one that fails fails
+ * everywhere. */
 int wide_Comm_dup(MPI_Comm handle, MPI_Comm *newcomm)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
-    int code = wsp_home_enter(comm->handle);
-    if (code)
-        return code;
-    /* The host's duplicate runs the program's copy callbacks at each site; one that fails fails
-     * everywhere. */
     MPI_Comm twin = MPI_COMM_NULL;
-    struct notice mine = {.code = host.Comm_dup(comm->handle, &twin)};
-    mine.context = wsp_comm_draw_context();
-    struct notice *all = exchange(comm, &mine, &code);
-    if (!all)
-        return wsp_raise(handle, code);
-    code = first_error(all, comm->size);
-    uint64_t context = all[0].context;
-    free(all);
-    uint32_t *world = code ? NULL : malloc((size_t)comm->size * sizeof *world);
-    if (!world) {
-        if (twin != MPI_COMM_NULL)
-            host.Comm_free(&twin);
-        return mine.code ? mine.code : wsp_raise(handle, code ? code : MPI_ERR_NO_MEM);
-    }
-    memcpy(world, comm->world, (size_t)comm->size * sizeof *world);
-    struct wsp_comm *made;
-    code = wsp_comm_register(twin, world, comm->size, context, &made);
-    if (code)
-        return wsp_raise(handle, code);
-    *newcomm = twin;
-    return MPI_SUCCESS;
+    int code = wsp_home_enter(handle);
+    if (!code)
+        code = host.Comm_dup(handle, &twin);
+    return duplicate(wsp_comm_of(handle), twin, code, newcomm);
+}
+
+int wide_Comm_dup_with_info(MPI_Comm handle, MPI_Info info, MPI_Comm *newcomm)
+{
+    MPI_Comm twin = MPI_COMM_NULL;
+    int code = wsp_home_enter(handle);
+    if (!code)
+        code = host.Comm_dup_with_info(handle, info, &twin);
+    return duplicate(wsp_comm_of(handle), twin, code, newcomm);
 }
 
 static int by_key(const void *a, const void *b)
 {
-    const struct notice *x = a, *y = b;
+    const struct wsp_notice *x = a, *y = b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* Keeps those of the colour, in the order of the new communicator; returns how many. */
-static int select_color(struct notice *all, int n, int color)
+/* Those of the colour, in the order of the new communicator; reorders all. */
+static int select_color(const struct wsp_comm *comm, struct wsp_notice *all, int color,
+                        struct wsp_members *members)
 {
-    int n_kept = 0;
-    for (int i = 0; i < n; i++)
+    int n = 0;
+    for (int i = 0; i < comm->size; i++)
         if (all[i].color == color)
-            all[n_kept++] = all[i];
-    qsort(all, (size_t)n_kept, sizeof *all, by_key);
-    return n_kept;
-}
-
-/* Registers what host.Comm_split made if its group reaches over sites. */
-static int adopt(struct wsp_comm *parent, const struct notice *members, int n, MPI_Comm handle)
-{
-    uint32_t *world = malloc((size_t)n * sizeof *world);
-    if (!world)
+            all[n++] = all[i];
+    qsort(all, (size_t)n, sizeof *all, by_key);
+    *members = (struct wsp_members){.size = n, .world = malloc((size_t)n * sizeof(uint32_t))};
+    if (!members->world)
         return MPI_ERR_NO_MEM;
-    bool is_home = true;
-    for (int i = 0; i < n; i++) {
-        world[i] = parent->world[members[i].rank];
-        is_home = is_home && parent->home[members[i].rank] >= 0;
-    }
-    if (is_home) {
-        free(world);
-        return MPI_SUCCESS;
-    }
-    struct wsp_comm *made;
-    return wsp_comm_register(handle, world, n, members[0].context, &made);
+    for (int i = 0; i < n; i++)
+        members->world[i] = comm->world[all[i].rank];
+    return MPI_SUCCESS;
 }
 
 int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
-    if (color < 0 && color != MPI_UNDEFINED)
-        return wsp_raise(handle, MPI_ERR_ARG);
-    struct notice mine = {.color = color, .key = key, .rank = comm->rank};
-    mine.context = wsp_comm_draw_context();
+    bool is_valid = color >= 0 || color == MPI_UNDEFINED;
     int code;
-    struct notice *all = exchange(comm, &mine, &code);
-    if (!all)
-        return wsp_raise(handle, code);
+    struct wsp_notice *all =
+        wsp_agree(comm,
+                  (struct wsp_notice){
+                      .code = is_valid ? MPI_SUCCESS : MPI_ERR_ARG, .color = color, .key = key},
+                  &code);
     MPI_Comm split = MPI_COMM_NULL;
-    /* Everyone of this site has entered, so the host's call needs nobody from elsewhere. */
-    code = host.Comm_split(comm->handle, color, key, &split);
-    if (!code && color != MPI_UNDEFINED) {
-        int n = select_color(all, comm->size, color);
-        code = adopt(comm, all, n, split);
-        if (code)
-            wsp_raise(handle, code);
-    }
+    struct wsp_members members = {0};
+    if (all && !code)
+        code = host.Comm_split(handle, color, key, &split);
+    if (!code && color != MPI_UNDEFINED)
+        code = select_color(comm, all, color, &members);
+    if (!code && color != MPI_UNDEFINED)
+        code = wsp_adopt(split, &members, all[0].context);
     free(all);
-    if (!code)
-        *newcomm = split;
-    return code;
+    free(members.world);
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = split;
+    return MPI_SUCCESS;
 }
 
 /* Ranks that share memory are at one site: the result is a home communicator. */
@@ -144,23 +108,49 @@ int wide_Comm_split_type(MPI_Comm handle, int split_type, int key, MPI_Info info
     return code ? code : host.Comm_split_type(handle, split_type, key, info, newcomm);
 }
 
-int wide_Comm_free(MPI_Comm *handle)
+/* The host's part: all home members take part, those outside of the group with none. */
+static int create_at_home(struct wsp_comm *comm, const struct wsp_members *members,
+                          MPI_Comm *handle)
 {
-    struct wsp_comm *comm = wsp_comm_of(*handle);
-    if (!comm || comm == wsp_comm_world)
-        return host.Comm_free(handle);
-    *handle = MPI_COMM_NULL;
-    wsp_comm_unlist(comm);
+    MPI_Group home;
+    int code = wsp_group_of_home(members, &home);
+    if (code)
+        return code;
+    code = host.Comm_create(comm->handle, home, handle);
+    if (home != MPI_GROUP_EMPTY)
+        host.Group_free(&home);
+    return code;
+}
+
+static int check_group(const struct wsp_comm *comm, const struct wsp_members *members)
+{
+    struct wsp_members all = {.size = comm->size, .world = comm->world};
+    for (int i = 0; i < members->size; i++)
+        if (wsp_members_find(&all, members->world[i]) < 0)
+            return MPI_ERR_GROUP;
     return MPI_SUCCESS;
 }
 
-int wide_Comm_disconnect(MPI_Comm *handle)
+int wide_Comm_create(MPI_Comm handle, MPI_Group group, MPI_Comm *newcomm)
 {
-    struct wsp_comm *comm = wsp_comm_of(*handle);
-    if (!comm || comm == wsp_comm_world)
-        return host.Comm_disconnect(handle);
-    struct wsp_pause pause = {0};
-    while (atomic_load(&comm->n_references) > 1)
-        wsp_progress(&pause);
-    return wide_Comm_free(handle);
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_members members = {0};
+    MPI_Comm made = MPI_COMM_NULL;
+    int code = group == MPI_GROUP_NULL ? MPI_ERR_GROUP : wsp_group_members(group, &members);
+    if (!code)
+        code = check_group(comm, &members);
+    struct wsp_notice *all = wsp_agree(comm, (struct wsp_notice){.code = code}, &code);
+    if (all && !code)
+        code = create_at_home(comm, &members, &made);
+    if (!code && made != MPI_COMM_NULL) {
+        struct wsp_members parent = {.size = comm->size, .world = comm->world};
+        int first = wsp_members_find(&parent, members.world[0]);
+        code = wsp_adopt(made, &members, all[first].context);
+    }
+    free(all);
+    free(members.world);
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = made;
+    return MPI_SUCCESS;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What can be asked of a spanning communicator: MPI_Comm_rank, _size, _compare. */
+/* What can be asked of a spanning communicator: MPI_Comm_rank, _size, _compare, _group. */
 #include "comm/comm.h"
+#include "group/group.h"
+#include "host/error.h"
 #include "host/host.h"
 #include "wide.h"
 
@@ -56,4 +58,12 @@ int wide_Comm_compare(MPI_Comm handle1, MPI_Comm handle2, int *result)
     else
         *result = have_same_members(a, b) ? MPI_SIMILAR : MPI_UNEQUAL;
     return MPI_SUCCESS;
+}
+
+int wide_Comm_group(MPI_Comm handle, MPI_Group *group)
+{
+    const struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_members members = {.size = comm->size, .world = comm->world};
+    int code = wsp_group_make(&members, group);
+    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
 }

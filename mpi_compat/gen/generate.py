@@ -39,11 +39,17 @@ def comm_expressions(function):
             for p in function.of_kind('comm', 'iocomm')]
 
 
+def group_expressions(function):
+    return [('*' if p.kind == 'iogroup' else '') + p.name
+            for p in function.of_kind('group', 'iogroup')]
+
+
 def route_condition(function):
     """True: straight to the host."""
     if function.route in ('request', 'message', 'buffered'):
         return f'WSP_ROUTE_{function.route}()'
-    return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in comm_expressions(function))
+    handles = group_expressions if function.route == 'group' else comm_expressions
+    return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in handles(function))
 
 
 def home_collective(function, by_name):
@@ -77,7 +83,7 @@ def body(function, by_name):
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
     if function.klass == 'dual':
         return text + f'    return wide_{function.name}({function.arguments});\n'
-    comms = comm_expressions(function)
+    comms = comm_expressions(function) or ['MPI_COMM_WORLD']
     culprit = comms[0] if len(comms) == 1 else f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
     return text + f'    return wsp_refuse("MPI_{function.name}", {culprit});\n'
 

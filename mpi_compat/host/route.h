@@ -4,6 +4,7 @@
 #define WSP_MPI_HOST_ROUTE_H
 
 #include "comm/comm.h"
+#include "group/group.h"
 #include "match/match.h"
 #include "request/request.h"
 
@@ -14,6 +15,9 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 
 /* Anything else on a home communicator. */
 #define WSP_ROUTE_comm(comm) (WSP_IS_STRAIGHT() || !wsp_comm_of(comm))
+
+/* Groups: the host's unless one of them is spanning. */
+#define WSP_ROUTE_group(group) (WSP_IS_STRAIGHT() || !wsp_group_is_spanning(group))
 
 /* Calls that start something and return: the host's as they are on a home communicator. */
 #define WSP_ROUTE_p2p_start(comm) WSP_ROUTE_comm(comm)

@@ -3,6 +3,7 @@
 #include "base/opts.h"
 #include "coll/coll.h"
 #include "comm/comm.h"
+#include "group/group.h"
 #include "host/host.h"
 #include "init/join.h"
 #include "init/stats.h"
@@ -48,6 +49,7 @@ void wsp_job_leave(void)
     wsp_link_close(&wsp_job.link);
     wsp_match_fini();
     wsp_request_fini();
+    wsp_group_fini();
     wsp_type_fini();
     host.Comm_free(&wsp_job.home_world);
     host.Comm_free(&wsp_job.self);

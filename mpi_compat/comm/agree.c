@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "comm/agree.h"
+#include "coll/coll.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct wsp_notice *wsp_agree(struct wsp_comm *comm, struct wsp_notice mine, int *code)
+{
+    mine.rank = comm->rank;
+    mine.context = wsp_comm_draw_context();
+    struct wsp_notice *all = malloc((size_t)comm->size * sizeof *all);
+    *code = all ? wsp_coll_allgather_bytes(comm, &mine, sizeof mine, all) : MPI_ERR_NO_MEM;
+    if (*code == MPI_SUCCESS) {
+        for (int i = 0; i < comm->size && *code == MPI_SUCCESS; i++)
+            *code = all[i].code;
+        return all;
+    }
+    free(all);
+    return NULL;
+}
+
+int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context)
+{
+    bool is_home = true;
+    for (int i = 0; i < members->size; i++)
+        is_home = is_home && wsp_roster_site_of(wsp_job.roster, members->world[i]) == wsp_job.site;
+    if (is_home)
+        return MPI_SUCCESS;
+    uint32_t *world = malloc((size_t)members->size * sizeof *world);
+    if (!world)
+        return MPI_ERR_NO_MEM;
+    memcpy(world, members->world, (size_t)members->size * sizeof *world);
+    struct wsp_comm *made;
+    return wsp_comm_register(handle, world, members->size, context, &made);
+}

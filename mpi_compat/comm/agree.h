@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How the members of a new communicator agree on it; private to comm/. */
+#ifndef WSP_MPI_COMM_AGREE_H
+#define WSP_MPI_COMM_AGREE_H
+
+#include "comm/comm.h"
+#include "group/group.h"
+
+/* What the members of the parent tell each other while a communicator is made. */
+struct wsp_notice {
+    int32_t code; /* MPI error code of this rank's part */
+    int32_t color, key;
+    int32_t rank;
+    uint64_t context; /* drawn in case this rank is the new group's first */
+};
+
+/* Everyone gets everyone's notice, in rank order (malloc'ed, the caller's): with an error of any
+ * member in *code nobody makes the communicator. NULL: *code says why. */
+struct wsp_notice *wsp_agree(struct wsp_comm *comm, struct wsp_notice mine, int *code);
+
+/* Registers what the host made of the home members if the group reaches over sites; a plain home
+ * communicator stays the host's. members: the new group, in order. MPI error code, not raised. */
+int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* MPI_Comm_create_group: only the members of the group take part. */
+#include "comm/agree.h"
+#include "comm/talk.h"
+#include "host/error.h"
+#include "host/host.h"
+#include "wide.h"
+
+#include <stdlib.h>
+
+/* What a member tells the group's first, and the first all others. */
+struct word {
+    int32_t code;
+    uint64_t context;
+};
+
+/* The first member hears everyone, then tells everyone; ranks: the members' ranks in comm. */
+static int confer(struct wsp_comm *comm, const int *ranks, int n, int tag, struct word *word)
+{
+    int code = MPI_SUCCESS;
+    if (comm->rank != ranks[0]) {
+        code = wsp_talk_send(comm, ranks[0], tag, word, sizeof *word);
+        return code ? code : wsp_talk_receive(comm, ranks[0], tag, word, sizeof *word);
+    }
+    word->context = wsp_comm_draw_context();
+    for (int i = 1; i < n && !code; i++) {
+        struct word theirs;
+        code = wsp_talk_receive(comm, ranks[i], tag, &theirs, sizeof theirs);
+        if (!word->code)
+            word->code = theirs.code;
+    }
+    for (int i = 1; i < n && !code; i++)
+        code = wsp_talk_send(comm, ranks[i], tag, word, sizeof *word);
+    return code;
+}
+
+static int ranks_in(const struct wsp_comm *comm, const struct wsp_members *members, int *ranks)
+{
+    struct wsp_members all = {.size = comm->size, .world = comm->world};
+    for (int i = 0; i < members->size; i++) {
+        ranks[i] = wsp_members_find(&all, members->world[i]);
+        if (ranks[i] < 0)
+            return MPI_ERR_GROUP;
+    }
+    return MPI_SUCCESS;
+}
+
+static int create_at_home(struct wsp_comm *comm, const struct wsp_members *members, int tag,
+                          MPI_Comm *made)
+{
+    MPI_Group home;
+    int code = wsp_group_of_home(members, &home);
+    if (code)
+        return code;
+    code = host.Comm_create_group(comm->handle, home, tag, made);
+    host.Group_free(&home);
+    return code;
+}
+
+static int create(struct wsp_comm *comm, const struct wsp_members *members, const int *ranks,
+                  int tag, MPI_Comm *made)
+{
+    struct word word = {0};
+    int code = confer(comm, ranks, members->size, tag, &word);
+    if (!code)
+        code = word.code;
+    if (!code)
+        code = create_at_home(comm, members, tag, made);
+    return code ? code : wsp_adopt(*made, members, word.context);
+}
+
+int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *newcomm)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_members members = {0};
+    MPI_Comm made = MPI_COMM_NULL;
+    int *ranks = NULL;
+    int code = tag < 0                   ? MPI_ERR_TAG
+               : group == MPI_GROUP_NULL ? MPI_ERR_GROUP
+                                         : wsp_group_members(group, &members);
+    if (!code && !(ranks = malloc(((size_t)members.size + 1) * sizeof *ranks)))
+        code = MPI_ERR_NO_MEM;
+    if (!code)
+        code = ranks_in(comm, &members, ranks);
+    if (!code && wsp_members_find(&members, wsp_job.world_rank) >= 0)
+        code = create(comm, &members, ranks, tag, &made);
+    free(ranks);
+    free(members.world);
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = made;
+    return MPI_SUCCESS;
+}
