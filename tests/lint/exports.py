@@ -37,7 +37,7 @@ def check_shim(functions, library):
     exported = {p + f.name for f in functions if f.is_exported for p in ('MPI_', 'PMPI_')}
     # What the sanitizers and the compiler add starts with an underscore.
     found = {n for n in symbols('-D', library) if not re.match(r'_', n)}
-    wide = {n for n in symbols(library) if n.startswith('wide_')}
+    wide = {n for n in symbols(library) if re.match(r'wide_[A-Z]', n)}
     problems = compare('shim', found, exported | {'wsp_shim_description'})
     # A stripped library shows none of its inner functions; it could not have been linked without.
     if wide:
