@@ -46,9 +46,8 @@ int wide_Finalize(void)
 
 int wide_Abort(MPI_Comm comm, int code)
 {
-    char reason[96];
-    snprintf(reason, sizeof reason, "rank %u called MPI_Abort with code %d", wsp_job.world_rank,
-             code);
+    char reason[64];
+    snprintf(reason, sizeof reason, "called MPI_Abort with code %d", code);
     if (wsp_job.session)
         wsp_session_abort(wsp_job.session, code, reason);
     return host.Abort(comm, code);

@@ -201,17 +201,39 @@ static void leave_at_exit(void)
         wsp_warn("exit: not everything that was sent has been taken by the other sites");
 }
 
+/* Names the sites whose leaders could not be reached from here. */
+static void say_unreachable(char *why)
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < wsp_job.roster->n_sites && used < WHY_MAX; i++) {
+        const struct wsp_site *site = &wsp_job.roster->sites[i];
+        const struct wsp_endpoint *at = &wsp_job.roster->ranks[site->first_rank];
+        wsp_link_lock(wsp_job.link);
+        bool is_lost = i != wsp_job.site && wsp_link_is_lost(wsp_job.link, site->first_rank);
+        wsp_link_unlock(wsp_job.link);
+        if (is_lost)
+            used += (size_t)snprintf(why + used, WHY_MAX - used,
+                                     "site %s cannot be reached at %s port %u; ", site->card.name,
+                                     at->host, at->port);
+    }
+    if (used < WHY_MAX)
+        snprintf(why + used, WHY_MAX - used,
+                 "check the address of each site in the job file and that its ports are open "
+                 "(WIDESPAN_PORTS)");
+}
+
 /* All sites meet once, so that one that cannot be reached is named here and not in mid-run. */
 static void meet(void)
 {
     int code = wsp_comm_world_open();
-    if (!code)
-        wsp_job.is_wide = true;
-    if (!code)
-        code = wsp_coll_barrier(wsp_comm_world);
     if (code)
-        wsp_job_abort(EXIT_FAILURE, "the sites cannot reach each other; see the lines above, and "
-                                    "the address of each site in the job file");
+        wsp_job_abort(EXIT_FAILURE, "the communicators of the job cannot be made");
+    wsp_job.is_wide = true;
+    if (wsp_coll_barrier(wsp_comm_world) == MPI_SUCCESS)
+        return;
+    char why[WHY_MAX];
+    say_unreachable(why);
+    die(why);
 }
 
 void wsp_job_join(int thread_level)
