@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The test programs of this folder over several layouts of sites."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'support'))
+import jobs
+
+
+def cases(program, *layouts, options=(), deadline=120):
+    """A program of named cases, told where its sites are."""
+    def run():
+        for sites in layouts:
+            result = jobs.run_over(sites, [jobs.SITES / program, '-S', jobs.spread(sites),
+                                           *options], deadline).must_pass()
+            jobs.expect('cases right' in result.out, result.describe())
+    return run
+
+
+def plain(program, word, *layouts, deadline=120):
+    """A program that says that it is right."""
+    def run():
+        jobs.need_program(jobs.SITES / program)
+        for sites in layouts:
+            result = jobs.run_over(sites, [jobs.SITES / program], deadline).must_pass()
+            jobs.expect(f'{word}: ' in result.out and 'right' in result.out, result.describe())
+    return run
+
+
+def matching(sites, messages, seeds, deadline):
+    def run():
+        for seed in seeds:
+            command = [jobs.SITES / 'matching', '-n', messages, '-s', seed, '-S',
+                       jobs.spread(sites)]
+            result = jobs.run_over(sites, command, deadline).must_pass()
+            jobs.expect('right' in result.out, result.describe())
+            print(result.out.strip().splitlines()[-1])
+    return run
+
+
+def refusals_are_loud():
+    """A refused function names itself and its sites in one line."""
+    sites = (2, 1)
+    result = jobs.run_over(sites, [jobs.SITES / 'semantics', '-S', jobs.spread(sites),
+                                   'refused_functions']).must_pass()
+    lines = [line for line in result.err.splitlines() if 'MPI_Alltoall' in line]
+    jobs.expect(len(lines) >= 1, f'no line names MPI_Alltoall\n{result.describe()}')
+
+
+LAYOUTS = (2, 2), (2, 1), (1, 1), (2, 2, 1)
+
+jobs.main({
+    'deadlocks': cases('deadlocks', *LAYOUTS),
+    'wildcards': cases('wildcards', (2, 2), (2, 1), (2, 2, 1)),
+    'buffers': cases('buffers', *LAYOUTS),
+    'semantics': cases('semantics', *LAYOUTS, (3,)),
+    'collectives': cases('collectives', *LAYOUTS, (1, 3), (3,)),
+    'groups': cases('groups', (2, 2), (3, 2), (2, 2, 2)),
+    'split': cases('split', (2, 1), (2, 3), (1, 2, 1)),
+    'refusals_are_loud': refusals_are_loud,
+    'threads': plain('threads', 'threads', (2, 1), (2, 2)),
+    'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),
+    'matching': matching((2, 2, 2), 100000, [1], 240),
+    'matching_layouts': lambda: [matching(sites, 10000, [7, 8], 120)()
+                                 for sites in ((1, 1), (3, 1), (1, 1, 1), (3,))],
+    'matching_many_seeds': matching((2, 2, 1), 20000, range(100, 120), 120),
+    'vector_of_3_gib': cases('buffers', (1, 1), options=['-T', '500', 'vector_of_3_gib'],
+                             deadline=560),
+})
