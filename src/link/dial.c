@@ -68,6 +68,7 @@ static void retry(struct wsp_dial *dial, wsp_err why)
         wsp_warn("peer %u: did not prove the job key, will try again", peer->rank);
     wsp_debug("stream %u.%u: dial failed, %s", peer->rank, dial->stream->index, wsp_err_text(why));
     hang_up(dial);
+    peer->dial_err = why;
     dial->stage = WAITING;
     dial->n_failures++;
     set_timer(dial, wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
@@ -249,6 +250,7 @@ static void on_timer(void *user, uint64_t now_ns)
     wsp_link_enter(link);
     if (dial->stage != WAITING) {
         hang_up(dial);
+        dial->stream->peer->dial_err = WSP_ERR_TIMEOUT;
         dial->n_failures++;
     }
     begin(dial);

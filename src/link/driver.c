@@ -8,12 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#if __has_include("net/placement.h")
 #include "net/placement.h"
-#define PLACE_THREAD() wsp_placement_apply()
-#else
-#define PLACE_THREAD() ((void)0)
-#endif
 
 #include <errno.h>
 #include <signal.h>
@@ -205,7 +200,7 @@ static void *io_main(void *user)
 {
     struct wsp_link *link = user;
     struct epoll_event event;
-    PLACE_THREAD();
+    wsp_placement_apply();
     wsp_link_lock(link);
     while (!link->stop) {
         int timeout_ms = io_turn(link);

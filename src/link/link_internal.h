@@ -81,6 +81,7 @@ struct wsp_peer {
     bool is_dialler; /* it is ours to connect again at once */
     bool is_closed, is_lost, was_counted;
     wsp_err lost_err;
+    wsp_err dial_err;       /* why the last attempt to connect failed */
     struct wsp_timer timer; /* for the end's deadline */
     bool is_touched;
     struct wsp_node touched_node;

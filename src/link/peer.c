@@ -77,6 +77,21 @@ static void on_closed(void *user)
     wsp_peer_touch(peer);
 }
 
+/* The one place that says so: where, why, and what the last attempt to connect ran into. */
+static void log_loss(const struct wsp_peer *peer, wsp_err err)
+{
+    if (!peer->host)
+        wsp_info("peer %u: lost, %s", peer->rank, wsp_err_text(err));
+    else if (!peer->was_counted && peer->dial_err)
+        wsp_warn("peer %u: %s:%u cannot be reached: %s", peer->rank, peer->host->name, peer->port,
+                 wsp_err_text(peer->dial_err));
+    else if (err == WSP_ERR_CLOSED || err == WSP_ERR_PEER_LOST)
+        wsp_info("peer %u: lost, %s", peer->rank, wsp_err_text(err));
+    else
+        wsp_warn("peer %u: path to %s:%u given up: %s", peer->rank, peer->host->name, peer->port,
+                 wsp_err_text(err));
+}
+
 static void on_lost(void *user, wsp_err err)
 {
     struct wsp_peer *peer = user;
@@ -89,7 +104,7 @@ static void on_lost(void *user, wsp_err err)
         wsp_stream_note(&peer->streams[i], WSP_DUE_RESET);
     wsp_peer_touch(peer);
     wsp_driver_tell(peer->link);
-    wsp_info("peer %u: lost, %s", peer->rank, wsp_err_text(err));
+    log_loss(peer, err);
     peer->link->handler.peer_lost(peer->link->user, peer->rank, err);
 }
 

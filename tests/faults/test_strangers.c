@@ -3,7 +3,7 @@
  * data flow through it: nothing is lost, descriptors stay bounded, each stranger is counted. */
 #include "unit.h"
 
-#include "../link/pair.h"
+#include "pair.h"
 #include "net/tcp.h"
 #include "wire/handshake.h"
 
