@@ -9,7 +9,6 @@
 #include "job/jobfile.h"
 #include "job/key.h"
 #include "net/loop.h"
-#include "net/tcp.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -154,12 +153,9 @@ static wsp_err watch_signals(struct state *state)
 /* "HOST:PORT", "PORT" or nothing: the host is for people, all addresses are listened on. */
 static int listen_on(struct state *state, const char *text)
 {
-    char host[256], ports[16] = "0";
-    uint16_t port = 0;
-    if (text && !wsp_tcp_split(text, host, sizeof host, &port))
-        snprintf(ports, sizeof ports, "%u", port);
-    else if (text && (size_t)snprintf(ports, sizeof ports, "%s", text) >= sizeof ports)
-        return wsp_tool_usage(TOOL, "--listen %s is not [HOST:]PORT", text);
+    const char *colon = text ? strrchr(text, ':') : NULL;
+    const char *ports = colon ? colon + 1 : text ? text : "0";
+    uint16_t port;
     wsp_err err = wsp_coordinator_listen(state->coordinator, ports, &port);
     if (err == WSP_ERR_CONFIG)
         return wsp_tool_usage(TOOL, "--listen %s is not [HOST:]PORT", text);

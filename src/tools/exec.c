@@ -71,7 +71,7 @@ static int check_job(void)
                                              WSP_OPT_KEY_FILE};
     unsigned n_set = 0;
     enum wsp_opt_id missing = WSP_OPT_JOB;
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+    for (size_t i = sizeof needed / sizeof *needed; i-- > 0;) {
         if (wsp_opt_is_set(needed[i]))
             n_set++;
         else
@@ -94,7 +94,7 @@ static int check_job(void)
     return 0;
 }
 
-/* Puts the shim before what is preloaded already... behind tools that must stand above it. */
+/* Puts the shim behind what is preloaded already: a profiler of the user's must stand above it. */
 static bool preload(const char *shim_path)
 {
     const char *before = getenv("LD_PRELOAD");

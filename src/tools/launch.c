@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* A growing argument list; once has_failed, it is not to be used. */
@@ -144,14 +143,11 @@ void wsp_launch_free(char **command)
     free(command);
 }
 
-static void become(char *const *command, pid_t parent, int in, int out, int err)
+static void become(char *const *command, int in, int out, int err)
 {
     sigset_t none;
     sigemptyset(&none);
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(127); /* it was gone before the line above */
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
@@ -162,9 +158,9 @@ static void become(char *const *command, pid_t parent, int in, int out, int err)
 
 pid_t wsp_launch_start(char *const *command, int in, int out, int err)
 {
-    pid_t parent = getpid(), pid = fork();
+    pid_t pid = fork();
     if (pid == 0)
-        become(command, parent, in, out, err);
+        become(command, in, out, err);
     if (pid > 0)
         setpgid(pid, pid); /* here too, so that it holds before we signal the group */
     return pid;
@@ -195,7 +191,7 @@ static bool descends_from(pid_t pid, pid_t ancestor)
     return false;
 }
 
-unsigned wsp_launch_signal_descendants(int signal_number)
+unsigned wsp_launch_signal_descendants(int signal_number, pid_t spared)
 {
     unsigned n = 0;
     DIR *dir = opendir("/proc");
@@ -203,7 +199,7 @@ unsigned wsp_launch_signal_descendants(int signal_number)
         return 0;
     for (struct dirent *entry; (entry = readdir(dir));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 1 || !descends_from(pid, getpid()))
+        if (pid <= 1 || pid == spared || !descends_from(pid, getpid()))
             continue;
         n++;
         kill(pid, signal_number);

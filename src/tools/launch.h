@@ -22,11 +22,12 @@ struct wsp_launch {
 char **wsp_launch_command(const struct wsp_launch *launch);
 void wsp_launch_free(char **command);
 
-/* Starts a command in a process group of its own that ends with this process. The descriptors stay
- * the caller's. Returns its process id, or -1 with errno set. */
+/* Starts a command in a process group of its own. The descriptors stay the caller's. Returns its
+ * process id, or -1 with errno set. */
 pid_t wsp_launch_start(char *const *command, int in, int out, int err);
 
-/* Sends a signal to every process that descends from this one. Returns how many there are. */
-unsigned wsp_launch_signal_descendants(int signal_number);
+/* Sends a signal to every process that descends from this one but `spared` (0: none). Returns how
+ * many there are. */
+unsigned wsp_launch_signal_descendants(int signal_number, pid_t spared);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "net/loop.h"
 #include "tools/input.h"
+#include "tools/keeper.h"
 #include "tools/launch.h"
 #include "tools/meeting.h"
 #include "tools/output.h"
@@ -23,14 +24,16 @@
 
 #define TOOL "run"
 
-#define JUDGE_NS                                                                                   \
-    (WSP_NS_PER_S / 2) /* after an end of a launch command: the ranks' own word may come */
-#define FINISH_NS                                                                                  \
-    (5 * WSP_NS_PER_S) /* for other sites to finish by themselves after a failure at the end */
-#define UNWIND_NS (3 * WSP_NS_PER_S) /* for sites that were told of an abort to end */
-#define KILL_NS   (6 * WSP_NS_PER_S) /* from SIGTERM to SIGKILL: launchers need some seconds */
-#define OUTPUT_NS (2 * WSP_NS_PER_S) /* for output of processes that outlive their launcher */
-#define SWEEP_NS  (1 * WSP_NS_PER_S) /* from SIGTERM to SIGKILL for what is left behind */
+/* From the end of a launch command to its judgement: the ranks' own word may still come. */
+#define JUDGE_NS (WSP_NS_PER_S / 2)
+/* For other sites to finish by themselves when one failed after its MPI_Finalize. */
+#define FINISH_NS (5 * WSP_NS_PER_S)
+/* For sites that were told of an abort to end. */
+#define UNWIND_NS (3 * WSP_NS_PER_S)
+/* From SIGTERM to SIGKILL: launchers need some seconds. */
+#define KILL_NS (6 * WSP_NS_PER_S)
+/* For output of processes that outlive their launcher. */
+#define OUTPUT_NS (2 * WSP_NS_PER_S)
 
 struct site {
     const struct wsp_jobfile_site *spec;
@@ -46,6 +49,7 @@ struct run {
     struct wsp_loop *loop;
     struct wsp_output *out, *err;
     struct wsp_input *input;
+    struct wsp_keeper keeper;
     struct wsp_meeting meeting;
     struct site *sites;
     unsigned n_running;
@@ -179,6 +183,7 @@ static void note_end(struct run *run, pid_t pid, int wait_status)
             continue;
         site->is_running = false;
         site->wait_status = wait_status;
+        wsp_keeper_drop_group(&run->keeper, pid);
         run->n_running--;
         if (run->plan->is_verbose)
             wsp_tool_fail(0, TOOL, "site %s: the launch command ended with status %d",
@@ -189,6 +194,7 @@ static void note_end(struct run *run, pid_t pid, int wait_status)
         set_timer(run, &run->output_timer, OUTPUT_NS);
 }
 
+/* Takes note of every child that has ended; orphans of the sites have become children, too. */
 static void reap(struct run *run)
 {
     int wait_status;
@@ -263,6 +269,7 @@ static wsp_err start_site(struct run *run, struct site *site, int in)
         close(err[0]);
         return error;
     }
+    wsp_keeper_add_group(&run->keeper, site->pid);
     site->is_running = true;
     run->n_running++;
     error = wsp_output_add(run->out, out[0], site->prefix);
@@ -304,12 +311,16 @@ static wsp_err open_run(struct run *run)
     run->output_timer = (struct wsp_timer){.fn = on_output_timer, .user = run};
     run->sites = calloc(run->plan->job->n_sites, sizeof *run->sites);
     struct wsp_meeting_handler handler = {on_together, on_job_end, run};
-    wsp_err err = run->sites ? wsp_loop_open(&run->loop) : WSP_ERR_NO_MEMORY;
+    wsp_err err = run->sites ? wsp_keeper_open(&run->keeper) : WSP_ERR_NO_MEMORY;
+    if (!err)
+        err = wsp_loop_open(&run->loop);
     if (!err)
         err = watch_signals(run);
     if (!err)
         err = wsp_meeting_open(run->loop, run->plan->job, run->plan->is_local, &handler,
                                &run->meeting);
+    if (*run->meeting.folder)
+        wsp_keeper_add_folder(&run->keeper, run->meeting.folder);
     if (!err)
         err = wsp_output_open(run->loop, STDOUT_FILENO, on_output_broken, run, &run->out);
     if (!err)
@@ -353,15 +364,17 @@ static void drive(struct run *run)
 }
 
 /* After a failure nothing of the job is left, whatever its launchers forgot. */
-static void sweep(void)
+static void sweep(struct run *run)
 {
-    uint64_t kill_ns = wsp_clock_now_ns() + SWEEP_NS;
-    while (wsp_launch_signal_descendants(wsp_clock_now_ns() < kill_ns ? SIGTERM : SIGKILL) > 0) {
-        struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
+    struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
+    uint64_t begin_ns = wsp_clock_now_ns(), passed_ns = 0;
+    int number = SIGTERM;
+    while (wsp_launch_signal_descendants(number, run->keeper.pid) > 0) {
         nanosleep(&step, NULL);
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            continue;
-        if (wsp_clock_now_ns() > kill_ns + SWEEP_NS)
+        reap(run);
+        passed_ns = wsp_clock_now_ns() - begin_ns;
+        number = passed_ns > KILL_NS ? SIGKILL : 0;
+        if (passed_ns > 2 * KILL_NS)
             break; /* in an uninterruptible wait: the signal stays pending */
     }
 }
@@ -376,6 +389,7 @@ static void close_run(struct run *run)
     if (run->signal_fd >= 0)
         close(run->signal_fd);
     wsp_loop_close(&run->loop);
+    wsp_keeper_close(&run->keeper);
     free(run->sites);
 }
 
@@ -406,7 +420,7 @@ int wsp_supervise(const struct wsp_supervision *supervision)
             fail(&run, WSP_NO_SITE, 1, "not all sites were started");
         drive(&run);
         if (run.has_failed)
-            sweep();
+            sweep(&run);
     }
     int status = err ? 1 : conclude(&run);
     close_run(&run);
