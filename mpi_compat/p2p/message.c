@@ -118,6 +118,10 @@ int wide_Improbe(int source, int tag, MPI_Comm handle, int *flag, MPI_Message *m
                  MPI_Status *status)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
+    if (!comm) {
+        wsp_wildcard_settle();
+        return host.Improbe(source, tag, handle, flag, message, status);
+    }
     int code = look(comm, source, tag, flag, message, status);
     if (code || *flag)
         return code;

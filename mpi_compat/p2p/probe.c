@@ -44,6 +44,11 @@ static int look(struct wsp_comm *comm, enum wsp_way way, int source, int home_ra
 int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *status)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
+    if (!comm) {
+        /* A program that polls at home drives what is wide, too. */
+        wsp_wildcard_settle();
+        return host.Iprobe(source, tag, handle, flag, status);
+    }
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
     if (way == WSP_WAY_ERROR)

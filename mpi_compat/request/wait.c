@@ -57,6 +57,7 @@ int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
 {
     struct wsp_request *request = wsp_request_of(handle);
     if (!request || request->kind == WSP_REQUEST_NOTE) {
+        wsp_wildcard_settle();
         int code = host.Request_get_status(handle, flag, status);
         if (request && *flag)
             wsp_status_translate(request->comm, status);
