@@ -93,7 +93,7 @@ static wsp_err make_chunk(struct wsp_claim *claim, const struct wsp_frame *frame
         return WSP_ERR_NO_MEMORY;
     chunk->offset = frame->offset;
     chunk->length = frame->length;
-    chunk->is_charged = frame->flags & WSP_FRAME_CHARGED;
+    chunk->is_charged = (frame->flags & WSP_FRAME_CHARGED) && !WSP_PLANTED(CREDIT);
     claim->kind = WSP_CLAIM_CHUNK;
     claim->chunk = chunk;
     landing->where = chunk->data;
@@ -247,7 +247,7 @@ static wsp_err land(struct wsp_end *end, unsigned index, uint64_t now_ns)
     end->stats.segments_received++;
     if (is_charged) {
         end->charged_ns = now_ns;
-        if (!is_stored)
+        if (!is_stored || WSP_PLANTED(CREDIT))
             wsp_rx_release(end, frame->length);
     }
     bool is_urgent = frame->type == WSP_FRAME_CLOSE;

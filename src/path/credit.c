@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "path/credit.h"
 
-#include "path/plant.h"
-
 /* Less than this is not worth a report. */
 #define SMALLEST_RAISE 4096
 
@@ -35,8 +33,6 @@ void wsp_grant_release(struct wsp_grant *grant, uint64_t bytes)
 {
     grant->released += bytes;
     wsp_budget_give(grant->budget, bytes);
-    if (WSP_PLANTED(CREDIT))
-        grant->limit += bytes;
 }
 
 uint64_t wsp_grant_top_up(struct wsp_grant *grant)

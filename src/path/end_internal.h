@@ -28,8 +28,9 @@
 #define WSP_ACK_SEGMENTS 64
 /* A stream without progress for so long (or 4 round trips) is suspect. */
 #define WSP_SUSPECT_NS WSP_NS_PER_S
-/* A connection that was asked for and did not come is asked for again. */
-#define WSP_ASK_AGAIN_NS (2 * WSP_NS_PER_S)
+/* A connection that was asked for and did not come is asked for again, with a higher generation;
+ * not before an attempt of the layer below has had its time. */
+#define WSP_ASK_AGAIN_NS (6 * WSP_NS_PER_S)
 /* Timers are looked at this often while something is under way. A tick that comes later than the
  * second after its time means that we, not the other side, stood still. */
 #define WSP_TICK_NS (100 * WSP_NS_PER_MS)

@@ -92,6 +92,8 @@ void wsp_seg_bind(struct wsp_end *end, struct wsp_seg *seg, unsigned index, uint
 /* By number: the receiver's window moves with the lowest. */
 static void queue_replay(struct wsp_end *end, struct wsp_seg *seg)
 {
+    if (WSP_PLANTED(REPLAY) && seg->is_written)
+        return;
     struct wsp_node *at = end->replay.head.prev;
     while (at != &end->replay.head && WSP_CONTAINER(at, struct wsp_seg, node)->number > seg->number)
         at = at->prev;
@@ -111,10 +113,7 @@ void wsp_seg_unbind_all(struct wsp_end *end, unsigned index)
     struct wsp_slot *slot = &end->slots[index];
     WSP_LIST_EACH_SAFE(node, &slot->under_way)
     {
-        struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
-        if (WSP_PLANTED(REPLAY) && seg->is_written)
-            continue;
-        wsp_seg_unbind(end, seg);
+        wsp_seg_unbind(end, WSP_CONTAINER(node, struct wsp_seg, node));
     }
 }
 

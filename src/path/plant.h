@@ -7,7 +7,7 @@
 #define WSP_PLANT_NONE    0
 #define WSP_PLANT_REPLAY  1 /* what a lost stream had written is not sent again */
 #define WSP_PLANT_ORDER   2 /* a message is handed up before its predecessors */
-#define WSP_PLANT_CREDIT  3 /* bytes that left the store are granted twice */
+#define WSP_PLANT_CREDIT  3 /* bytes are granted again while they are still in our store */
 #define WSP_PLANT_LANDING 4 /* a reader is not turned away when its claim ends */
 
 #ifndef WSP_PLANT

@@ -6,8 +6,9 @@
 void wsp_slot_ask(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     struct wsp_slot *slot = &end->slots[index];
-    if (!slot->is_wanted || slot->asked <= slot->generation)
-        slot->asked = slot->generation + 1;
+    /* Higher with each asking: the other side may hold a generation that never came up here. */
+    uint32_t above = slot->is_wanted ? slot->asked : slot->generation;
+    slot->asked = (above > slot->generation ? above : slot->generation) + 1;
     slot->is_wanted = true;
     slot->asked_ns = now_ns;
     wsp_end_arm(end, now_ns + WSP_TICK_NS);
@@ -22,6 +23,8 @@ bool wsp_end_would_take(const struct wsp_end *end, unsigned index, uint32_t gene
     const struct wsp_slot *slot = &end->slots[index];
     if (generation != slot->generation)
         return generation > slot->generation;
+    if (!slot->is_up)
+        return true; /* it died here before it came up there */
     return dialled_by_lower && !slot->by_lower;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sim [--seed N] [--count M] [--verbose]: runs M schedules, from seed N up. Ends with 1 at the
- * first in which something does not hold; its seed is printed and replays it. */
+/* sim [--seed N] [--count M] [--catch TEXT]: runs M schedules, from seed N up. Ends with 1 at the
+ * first in which something does not hold; its seed is printed and replays it. With --catch it is
+ * the other way round: a bug is planted, and some schedule must fail with a message that has TEXT
+ * in it. */
 #include "sim.h"
 
 #include <stdio.h>
@@ -26,7 +28,8 @@ static void draw_weather(struct world *world)
     if (one_in(world, 5))
         weather->mean_pause_ns = (WSP_NS_PER_MS * 500) << chance(world, 4);
     if (one_in(world, 3))
-        weather->flip_per_million = 100u << chance(world, 8);
+        weather->flip_per_million = 1000u << chance(world, 8);
+    weather->flips_left = 200; /* the end gives up on more than that in a short time */
     weather->has_end_of_world = one_in(world, 30);
 }
 
@@ -79,8 +82,10 @@ static void pause_side(struct world *world, void *what, uint64_t number)
     if (is_fair_now(world))
         return;
     struct side *side = &world->sides[chance(world, 2)];
-    side->paused_until_ns = world->now_ns + about(world, 2 * WSP_NS_PER_S);
-    side->was_paused = true;
+    if (side->paused_until_ns <= world->now_ns) {
+        side->paused_until_ns = world->now_ns + about(world, 2 * WSP_NS_PER_S);
+        side->was_paused = true;
+    }
     later(world, about(world, world->weather.mean_pause_ns), -1, pause_side, NULL, 0);
 }
 
@@ -210,11 +215,14 @@ static void print_sum(uint64_t count, const struct wsp_end_stats *sum)
 int main(int argc, char **argv)
 {
     uint64_t seed = 1, count = 1000;
+    const char *expected = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seed") == 0)
             seed = strtoull(argv[i + 1], NULL, 0);
         else if (strcmp(argv[i], "--count") == 0)
             count = strtoull(argv[i + 1], NULL, 0);
+        else if (strcmp(argv[i], "--catch") == 0)
+            expected = argv[i + 1];
         else
             return 2;
     }
@@ -226,6 +234,8 @@ int main(int argc, char **argv)
         is_good = run(world, seed + i, heap, &sum);
     if (is_good)
         print_sum(count, &sum);
+    if (expected)
+        is_good = !is_good && strstr(world->failure, expected);
     free(heap);
     free(world);
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;

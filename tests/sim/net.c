@@ -46,8 +46,10 @@ void net_reset(struct world *world, struct conn *conn)
     if (conn->is_dead)
         return;
     conn->is_dead = true;
+    conn->is_draining = one_in(world, 2);
+    uint64_t slowness = conn->is_draining ? 1 + chance(world, 20) : 1;
     for (int side = 0; side < 2; side++)
-        later(world, about(world, world->weather.latency_ns), side, learn_of_death, conn,
+        later(world, about(world, world->weather.latency_ns * slowness), side, learn_of_death, conn,
               (uint64_t)side);
 }
 
@@ -59,8 +61,10 @@ void net_close(struct side *side, unsigned index)
     take_off(side, index);
     if (!conn->is_dead) {
         conn->is_dead = true;
+        conn->is_draining = one_in(side->world, 2);
         int other = 1 - side->id;
-        later(side->world, latency(side->world), other, learn_of_death, conn, (uint64_t)other);
+        later(side->world, about(side->world, side->world->weather.latency_ns), other,
+              learn_of_death, conn, (uint64_t)other);
     }
 }
 
@@ -135,7 +139,7 @@ static void init_pipe(struct world *world, struct conn *conn, int from)
     pipe->from = from;
     pipe->bandwidth_bps =
         world->weather.bandwidth_bps / 4 + chance(world, world->weather.bandwidth_bps);
-    pipe->room_bytes = 64 + chance(world, world->weather.room_bytes);
+    pipe->room_bytes = 512 + chance(world, world->weather.room_bytes);
 }
 
 void net_dial(struct side *side, unsigned index, uint32_t generation)
@@ -174,9 +178,12 @@ static void depart(struct world *world, void *what, uint64_t length)
 
 static void damage(struct world *world, struct piece *piece)
 {
-    if (world->now_ns < world->weather.faults_end_ns &&
-        chance(world, 1000000) < world->weather.flip_per_million)
-        piece->bytes[chance(world, piece->length)] ^= (uint8_t)(1 << chance(world, 8));
+    struct weather *weather = &world->weather;
+    if (world->now_ns >= weather->faults_end_ns || weather->flips_left == 0 ||
+        chance(world, 1000000) >= weather->flip_per_million)
+        return;
+    weather->flips_left--;
+    piece->bytes[chance(world, piece->length)] ^= (uint8_t)(1 << chance(world, 8));
 }
 
 static struct piece *pop(struct pipe *pipe)
@@ -203,12 +210,13 @@ static void arrive(struct world *world, void *what, uint64_t number)
 {
     struct pipe *pipe = what;
     int reader = 1 - pipe->from;
-    if (world->now_ns < pipe->stalled_until_ns && !pipe->conn->is_dead) {
+    bool does_pass = !pipe->conn->is_dead || pipe->conn->is_draining;
+    if (world->now_ns < pipe->stalled_until_ns && does_pass) {
         later(world, pipe->stalled_until_ns - world->now_ns, reader, arrive, pipe, number);
         return;
     }
     struct piece *piece = pop(pipe);
-    if (!pipe->conn->is_dead && pipe->conn->is_open[reader]) {
+    if (does_pass && pipe->conn->is_open[reader]) {
         damage(world, piece);
         side_read(&world->sides[reader], pipe->conn->index, piece->bytes, piece->length);
     }
@@ -220,7 +228,8 @@ uint64_t net_write(struct pipe *pipe, const uint8_t *bytes, uint64_t length)
     struct world *world = pipe->conn->world;
     uint64_t room = pipe->room_bytes - pipe->queued_bytes;
     uint64_t n = length < room ? length : room;
-    if (n == 0 || pipe->conn->is_dead)
+    bool is_full = n < length && room < pipe->room_bytes / 2; /* as sockets: no crumbs */
+    if (n == 0 || is_full || pipe->conn->is_dead)
         return 0;
     if (one_in(world, 8))
         n = 1 + chance(world, n);

@@ -38,6 +38,7 @@ struct weather {
     uint64_t faults_end_ns;
     uint64_t mean_loss_ns, mean_stall_ns, mean_pause_ns; /* between two; 0: never */
     uint32_t flip_per_million;                           /* chunks damaged */
+    unsigned flips_left;
     uint64_t accept_late_ns;
     bool has_end_of_world; /* at faults_end_ns all connections end for good */
 };
@@ -57,6 +58,7 @@ struct conn {
     uint32_t generation;
     bool by_lower;
     bool is_dead;         /* nothing passes any more */
+    bool is_draining;     /* ... but what is under way still arrives, until the reader is told */
     bool is_open[2];      /* still attached to this side's slot */
     struct pipe pipes[2]; /* by the side that writes */
     struct wsp_stream_birth births[2];
@@ -118,7 +120,7 @@ struct side {
     /* traffic to this side */
     int last_arrived;
     unsigned n_unmatched;
-    uint64_t control_stored;
+    uint64_t control_bytes; /* control messages for us: given and not matched */
     bool is_closing, is_closed, is_lost;
     wsp_err lost_err;
 };
@@ -133,8 +135,8 @@ struct world {
     unsigned n_events;
     uint64_t n_orders;
     bool has_ended; /* the end of the world came */
-    bool is_verbose;
     bool has_failed;
+    char failure[256]; /* what does not hold */
 };
 
 /* world.c */

@@ -27,6 +27,14 @@ static bool is_all(const uint8_t *bytes, uint64_t length, uint8_t value)
     return true;
 }
 
+static void count_control(const struct message *message, bool is_given)
+{
+    if (!(message->flags & WSP_SEND_CONTROL))
+        return;
+    uint64_t *bytes = &other(message->sender)->control_bytes;
+    *bytes += is_given ? message->length : -message->length;
+}
+
 static void cancel(struct world *world, void *what, uint64_t number)
 {
     struct message *message = what;
@@ -56,6 +64,7 @@ static void give(struct world *world, void *what, uint64_t number)
                                     .tag = (int)message->number,
                                     .length = message->length};
     side->n_given++;
+    count_control(message, true);
     message->state = MESSAGE_GIVEN;
     wsp_err err = wsp_end_send(side->end, &envelope, message->send_buffer, message->flags, message,
                                world->now_ns, &message->tx);
@@ -127,8 +136,7 @@ static void accept(struct world *world, void *what, uint64_t number)
     message->is_accepted = true;
     message->receive_buffer = malloc(message->capacity + 1);
     memset(message->receive_buffer, POISON, message->capacity + 1);
-    if (message->flags & WSP_SEND_CONTROL)
-        side->control_stored -= message->length;
+    count_control(message, false);
     wsp_end_accept(side->end, rx, message->receive_buffer, message->capacity, message,
                    world->now_ns);
 }
@@ -154,8 +162,6 @@ void traffic_arrived(struct side *side, struct wsp_rx *rx, const struct wsp_enve
     message->has_arrived = true;
     message->rx = rx;
     side->n_unmatched++;
-    if (message->flags & WSP_SEND_CONTROL)
-        side->control_stored += message->length;
     if (one_in(world, 3))
         accept(world, message, 0);
     else
@@ -172,8 +178,7 @@ bool traffic_withdraw(struct side *side, struct wsp_rx *rx)
         message->rx = NULL;
         side->n_unmatched--;
         message->is_withdrawn = true;
-        if (message->flags & WSP_SEND_CONTROL)
-            side->control_stored -= message->length;
+        count_control(message, false);
         return true;
     }
     wrong(side->world, "a message was withdrawn that is matched or unknown");
@@ -228,6 +233,8 @@ void traffic_sent(struct side *side, struct message *message, wsp_err err)
         wrong(world, "synchronous message %u was sent before it was matched", message->number);
     if (message->state == MESSAGE_CANCELLED && (message->is_accepted || message->rx))
         wrong(world, "message %u was cancelled and is there", message->number);
+    if (message->state == MESSAGE_CANCELLED && !message->is_withdrawn)
+        count_control(message, false);
     if (message->state == MESSAGE_FAILED && !world->weather.has_end_of_world)
         wrong(world, "message %u failed with %s", message->number, wsp_err_name(err));
     memset(message->send_buffer, POISON, message->length);
@@ -241,8 +248,7 @@ void traffic_check(struct side *side)
     wsp_end_get_stats(side->end, &stats);
     if (side->unexpected.used_bytes > side->unexpected.limit_bytes)
         wrong(side->world, "the budget for unexpected bytes is exceeded");
-    if (stats.unexpected_bytes >
-        side->unexpected.limit_bytes + side->control_stored + 2 * WSP_CONTROL_MAX)
+    if (stats.unexpected_bytes > side->unexpected.limit_bytes + side->control_bytes)
         wrong(side->world, "%llu unexpected bytes are stored, %llu are allowed",
               (unsigned long long)stats.unexpected_bytes,
               (unsigned long long)side->unexpected.limit_bytes);

@@ -89,9 +89,8 @@ void wrong(struct world *world, const char *format, ...)
     world->has_failed = true;
     va_list arguments;
     va_start(arguments, format);
-    printf("seed %llu, at %.3f ms: ", (unsigned long long)world->seed,
-           (double)world->now_ns / (double)WSP_NS_PER_MS);
-    vprintf(format, arguments);
-    printf("\n");
+    vsnprintf(world->failure, sizeof world->failure, format, arguments);
     va_end(arguments);
+    printf("seed %llu, at %.3f ms: %s\n", (unsigned long long)world->seed,
+           (double)world->now_ns / (double)WSP_NS_PER_MS, world->failure);
 }
