@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Stands for MPICH's library in a program's list of needed libraries; nothing calls it. */
-int MPI_Init(int *argc, char ***argv);
+__attribute__((visibility("default"))) int MPI_Init(int *argc, char ***argv);
 
 int MPI_Init(int *argc, char ***argv)
 {

@@ -111,7 +111,7 @@ def a_coordinator_that_is_ended_ends_the_job():
         hand.coordinator.popen.send_signal(signal.SIGTERM)
         check_end(hand, 128 + signal.SIGTERM, 'the coordinator received SIGTERM')
         for process in sites:
-            check_error(process.wait(90), None, 'the coordinator received SIGTERM')
+            check_error(process.wait(90), None)
 
 
 def leaders_outlive_a_lost_coordinator():
