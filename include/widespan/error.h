@@ -3,6 +3,13 @@
 #ifndef WIDESPAN_ERROR_H
 #define WIDESPAN_ERROR_H
 
+/* Stands before every function of this API. */
+#if defined(__GNUC__)
+#define WSP_PUBLIC __attribute__((visibility("default")))
+#else
+#define WSP_PUBLIC
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -52,10 +59,10 @@ typedef enum { WSP_ERROR_TABLE(WSP_ERROR_ENUM_) WSP_ERR_COUNT_ } wsp_err;
 #define WSP_OK WSP_ERR_OK
 
 /* The text of an error: a constant string, never NULL, also for unknown codes. Any thread. */
-const char *wsp_err_text(wsp_err err);
+WSP_PUBLIC const char *wsp_err_text(wsp_err err);
 
 /* The name of an error as in the table ("TRUNCATED"). Any thread. */
-const char *wsp_err_name(wsp_err err);
+WSP_PUBLIC const char *wsp_err_name(wsp_err err);
 
 #ifdef __cplusplus
 }

@@ -67,19 +67,6 @@ static void flush(struct wsp_guest *guest)
         wsp_handshake_wrote(&guest->handshake, n);
 }
 
-static struct wsp_peer *find_by_nonce(struct wsp_link *link, uint64_t nonce)
-{
-    struct wsp_peer *fresh = NULL;
-    for (uint32_t i = 1; i < link->n_ranks; i++) {
-        struct wsp_peer *peer = wsp_peer_get(link, i);
-        if (peer && peer->nonce == nonce)
-            return peer;
-        if (peer && !fresh && peer->nonce == 0)
-            fresh = peer;
-    }
-    return fresh;
-}
-
 /* Who a proven HELLO is from; NULL: not one of ours, or not meant for us. */
 static struct wsp_peer *peer_of(struct wsp_link *link, const struct wsp_hello *hello)
 {
@@ -88,7 +75,7 @@ static struct wsp_peer *peer_of(struct wsp_link *link, const struct wsp_hello *h
     if (hello->src_rank >= link->n_ranks || hello->src_rank == link->rank)
         return NULL;
     if (link->is_open_door)
-        return hello->src_rank == 1 ? find_by_nonce(link, hello->src_nonce) : NULL;
+        return hello->src_rank == 1 ? wsp_door_place(link, hello->src_nonce) : NULL;
     return wsp_peer_get(link, hello->src_rank);
 }
 
@@ -96,7 +83,9 @@ static enum wsp_refusal judge(struct wsp_link *link, const struct wsp_hello *hel
                               struct wsp_peer *peer)
 {
     if (!peer)
-        return WSP_REFUSAL_UNTRUSTED;
+        return link->is_open_door && wsp_map_get(&link->gone_nonces, hello->src_nonce)
+                   ? WSP_REFUSAL_GONE
+                   : WSP_REFUSAL_UNTRUSTED;
     if ((hello->dst_nonce && hello->dst_nonce != link->nonce) ||
         (peer->nonce && hello->src_nonce != peer->nonce) || peer->is_lost)
         return WSP_REFUSAL_GONE;
@@ -171,10 +160,7 @@ static void hand_over(struct wsp_guest *guest, const uint8_t *more, size_t more_
     }
     if (birth.dialled_by_lower)
         peer->is_dialler = false; /* of two who dialled, the lower goes on doing so */
-    bool is_new = !peer->was_counted;
     wsp_stream_install(&peer->streams[index], fd, &birth, more, more_length);
-    if (is_new && peer->was_counted && link->came)
-        link->came(link->user, peer->rank);
 }
 
 static void failed(struct wsp_guest *guest)
@@ -314,6 +300,8 @@ static void on_connection(void *user, unsigned events)
 
 wsp_err wsp_acceptor_start(struct wsp_link *link)
 {
+    if (link->listener < 0)
+        return WSP_OK;
     link->listener_timer = (struct wsp_timer){.fn = on_rested, .user = link};
     return wsp_loop_watch(link->loop, link->listener, WSP_READABLE, on_connection, link,
                           &link->listener_watch);

@@ -64,7 +64,7 @@ static void retry(struct wsp_dial *dial, wsp_err why)
 {
     struct wsp_peer *peer = dial->stream->peer;
     uint64_t wait = FIRST_WAIT << (dial->n_failures < 6 ? dial->n_failures : 6);
-    if (why == WSP_ERR_UNTRUSTED && dial->n_failures == 0)
+    if (why == WSP_ERR_UNTRUSTED && dial->n_failures == 0 && !peer->link->is_silent)
         wsp_warn("peer %u: did not prove the job key, will try again", peer->rank);
     wsp_debug("stream %u.%u: dial failed, %s", peer->rank, dial->stream->index, wsp_err_text(why));
     hang_up(dial);

@@ -70,6 +70,8 @@ static wsp_err open_parts(struct wsp_link *link, const struct wsp_link_config *c
         err = wsp_loop_open(&link->loop);
     if (err)
         return err;
+    if (!config->ports)
+        return WSP_OK;
     err = wsp_tcp_listen(config->ports, &link->listener, &link->port);
     if (err)
         link->listener = -1;
@@ -92,7 +94,17 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
     link->handler = *config->handler;
     link->user = config->user;
     link->listener = link->outer_epoll = -1;
-    link->n_streams = (unsigned)wsp_opt_number(WSP_OPT_STREAMS);
+    link->end_defaults =
+        (struct wsp_end_config){.n_streams = (unsigned)wsp_opt_number(WSP_OPT_STREAMS),
+                                .segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
+                                .credit_bytes = wsp_opt_number(WSP_OPT_CREDIT),
+                                .eager_bytes = wsp_opt_number(WSP_OPT_EAGER),
+                                .heartbeat_ns = wsp_opt_number(WSP_OPT_HEARTBEAT),
+                                .outage_ns = wsp_opt_number(WSP_OPT_OUTAGE),
+                                .connect_ns = wsp_opt_number(WSP_OPT_CONNECT_TIME),
+                                .hold_timers = wsp_opt_number(WSP_OPT_HOLD_TIMERS),
+                                .unexpected = &link->unexpected,
+                                .replay = &link->replay};
     link->unexpected.limit_bytes = wsp_opt_number(WSP_OPT_UNEXPECTED_MEMORY);
     link->replay.limit_bytes = wsp_opt_number(WSP_OPT_REPLAY_MEMORY);
     /* A thread that saw another link at this address must not take its happenings for ours. */
@@ -169,8 +181,7 @@ void wsp_link_finish_op(struct wsp_link *link, struct wsp_op *op, uint64_t lengt
         complete(op);
 }
 
-/* The peer with its end open, ready to send to. */
-static wsp_err reach(struct wsp_link *link, uint32_t rank, struct wsp_peer **out)
+wsp_err wsp_link_reach(struct wsp_link *link, uint32_t rank, struct wsp_peer **out)
 {
     if (link->is_inert)
         return WSP_ERR_CLOSED;
@@ -182,7 +193,7 @@ static wsp_err reach(struct wsp_link *link, uint32_t rank, struct wsp_peer **out
     if (!peer->end) {
         if (!peer->host)
             return WSP_ERR_UNREACHABLE;
-        wsp_err err = wsp_peer_open(peer, link->n_streams);
+        wsp_err err = wsp_peer_open(peer, link->end_defaults.n_streams);
         if (err)
             return err;
         peer->is_dialler = true;
@@ -203,7 +214,7 @@ void wsp_link_send(struct wsp_link *link, uint32_t dest, const struct wsp_envelo
     op->tx = NULL;
     op->peer = dest;
     link->sending = &sending;
-    wsp_err err = reach(link, dest, &peer);
+    wsp_err err = wsp_link_reach(link, dest, &peer);
     if (!err) {
         wsp_peer_touch(peer);
         err = wsp_end_send(peer->end, envelope, data, flags, op, wsp_clock_now_ns(), &tx);
@@ -290,6 +301,7 @@ void wsp_link_close(struct wsp_link **at)
     free_peers(link);
     wsp_hosts_free(link);
     wsp_map_fini(&link->descriptors);
+    wsp_map_fini(&link->gone_nonces);
     wsp_loop_close(&link->loop);
     wsp_link_unlock(link);
     pthread_cond_destroy(&link->round_done);

@@ -55,7 +55,7 @@ struct wsp_link_handler {
 struct wsp_link_config {
     uint8_t key[WSP_KEY_BYTES]; /* job key */
     char job[64];               /* job name, part of every proof */
-    const char *ports;          /* as WIDESPAN_PORTS */
+    const char *ports;          /* as WIDESPAN_PORTS; NULL: nobody can dial this process */
     const struct wsp_link_handler *handler;
     void *user;
 };

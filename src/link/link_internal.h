@@ -81,6 +81,7 @@ struct wsp_peer {
     bool is_dialler; /* it is ours to connect again at once */
     bool is_closed, is_lost, was_counted;
     wsp_err lost_err;
+    wsp_err doom;           /* what the end is to fail with, noted where it cannot be called */
     wsp_err dial_err;       /* why the last attempt to connect failed */
     struct wsp_timer timer; /* for the end's deadline */
     bool is_touched;
@@ -114,11 +115,11 @@ struct wsp_link {
     uint64_t nonce;
     uint16_t port;
     uint32_t rank, n_ranks;
-    bool is_open_door; /* takes any dialler that proves the key, each as a new peer */
+    bool is_open_door; /* takes any dialler that proves the key, each as a new peer (door.c) */
     struct wsp_endpoint *endpoints;
     struct wsp_host *hosts;
-    struct wsp_map known_addresses; /* hash of the address -> any pointer */
-    unsigned n_streams;
+    struct wsp_map known_addresses;     /* hash of the address -> any pointer */
+    struct wsp_end_config end_defaults; /* from the options; without peer and handler */
 
     /* Under the lock. */
     struct wsp_loop *loop;
@@ -149,8 +150,12 @@ struct wsp_link {
     pthread_cond_t round_done;
     uint64_t happened; /* counts what a waiting thread may want to look at */
 
-    struct wsp_node fork_node;               /* in the list of all links (fork.c) */
-    void (*came)(void *user, uint32_t rank); /* an open door's new peer is proven */
+    struct wsp_node fork_node; /* in the list of all links (fork.c) */
+    /* The first stream of a path is about to come up; may be NULL. */
+    void (*came)(void *user, uint32_t rank);
+    bool is_silent;             /* the caller of the public API is told by errors: no warnings */
+    bool takes_new;             /* an open door still takes new peers */
+    struct wsp_map gone_nonces; /* incarnations whose path at an open door is over */
 };
 
 /* link.c */
@@ -158,6 +163,8 @@ void wsp_link_enter(struct wsp_link *link);
 void wsp_link_leave(struct wsp_link *link);
 void wsp_link_note_descriptor(struct wsp_link *link, int fd);
 void wsp_link_close_descriptor(struct wsp_link *link, int fd);
+/* The peer with its end open, ready to send to. */
+wsp_err wsp_link_reach(struct wsp_link *link, uint32_t rank, struct wsp_peer **peer) WSP_MUST_USE;
 /* An op ends; it may be gone afterwards. */
 void wsp_link_finish_op(struct wsp_link *link, struct wsp_op *op, uint64_t length, wsp_err err);
 
@@ -171,6 +178,22 @@ void wsp_peer_declare_lost(struct wsp_peer *peer, wsp_err err);
 void wsp_peer_free(struct wsp_peer *peer);
 /* All of its streams have been closed from both sides. */
 bool wsp_peer_is_quiet(const struct wsp_peer *peer);
+
+/* To be called from a handler: ends the path as soon as the end may be called. */
+void wsp_peer_doom(struct wsp_peer *peer, wsp_err err);
+
+/* door.c: paths without a roster, for the public API. */
+/* Before wsp_link_start: of n_ranks ranks, rank 0 is this process and takes anyone as the others.
+ */
+void wsp_link_open_door(struct wsp_link *link);
+/* An open door's place for the process of this incarnation; NULL: none is free, or it is over. */
+struct wsp_peer *wsp_door_place(struct wsp_link *link, uint64_t nonce);
+/* Opens the path to a rank without a message. */
+wsp_err wsp_link_dial(struct wsp_link *link, uint32_t rank) WSP_MUST_USE;
+/* Begins to close the path to a rank; its place is free after wsp_link_forget, which ends what is
+ * under way with WSP_ERR_CLOSED. Not from a handler. */
+void wsp_link_hang_up(struct wsp_link *link, uint32_t rank);
+void wsp_link_forget(struct wsp_link *link, uint32_t rank);
 
 /* stream.c */
 void wsp_stream_note(struct wsp_stream *stream, unsigned due);

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/opts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +79,7 @@ static void on_closed(void *user)
 /* The one place that says so: where, why, and what the last attempt to connect ran into. */
 static void log_loss(const struct wsp_peer *peer, wsp_err err)
 {
-    if (!peer->host)
+    if (!peer->host || peer->link->is_silent)
         wsp_info("peer %u: lost, %s", peer->rank, wsp_err_text(err));
     else if (!peer->was_counted && peer->dial_err)
         wsp_warn("peer %u: %s:%u cannot be reached: %s", peer->rank, peer->host->name, peer->port,
@@ -145,6 +144,8 @@ struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank)
     peer->link = link;
     peer->rank = peer->frame_remote = rank;
     peer->frame_local = link->rank;
+    if (link->is_open_door)
+        peer->frame_remote = 1;
     peer->nonce = endpoint->nonce;
     peer->port = endpoint->port;
     if (endpoint->host[0] && rank != link->rank)
@@ -178,20 +179,12 @@ wsp_err wsp_peer_open(struct wsp_peer *peer, unsigned n_streams)
     wsp_err err = make_streams(peer, n_streams);
     if (err)
         return err;
-    struct wsp_end_config config = {.local_rank = peer->frame_local,
-                                    .remote_rank = peer->frame_remote,
-                                    .n_streams = n_streams,
-                                    .segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
-                                    .credit_bytes = wsp_opt_number(WSP_OPT_CREDIT),
-                                    .eager_bytes = wsp_opt_number(WSP_OPT_EAGER),
-                                    .heartbeat_ns = wsp_opt_number(WSP_OPT_HEARTBEAT),
-                                    .outage_ns = wsp_opt_number(WSP_OPT_OUTAGE),
-                                    .connect_ns = wsp_opt_number(WSP_OPT_CONNECT_TIME),
-                                    .hold_timers = wsp_opt_number(WSP_OPT_HOLD_TIMERS),
-                                    .unexpected = &link->unexpected,
-                                    .replay = &link->replay,
-                                    .handler = &end_handler,
-                                    .user = peer};
+    struct wsp_end_config config = link->end_defaults;
+    config.local_rank = peer->frame_local;
+    config.remote_rank = peer->frame_remote;
+    config.n_streams = n_streams;
+    config.handler = &end_handler;
+    config.user = peer;
     err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);
     if (err) {
         free(peer->streams);
@@ -211,6 +204,12 @@ void wsp_peer_touch(struct wsp_peer *peer)
         wsp_list_push_back(&peer->link->touched, &peer->touched_node);
 }
 
+void wsp_peer_doom(struct wsp_peer *peer, wsp_err err)
+{
+    peer->doom = err;
+    wsp_peer_touch(peer);
+}
+
 static void retire_end(struct wsp_peer *peer)
 {
     struct wsp_end_stats stats;
@@ -224,6 +223,8 @@ void wsp_peer_settle(struct wsp_peer *peer)
     struct wsp_link *link = peer->link;
     if (!peer->end)
         return;
+    if (peer->doom && !peer->is_lost)
+        wsp_end_fail(peer->end, peer->doom);
     if (peer->is_lost) {
         wsp_timer_stop(link->loop, &peer->timer);
         retire_end(peer);

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/opts.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -109,11 +108,11 @@ void wsp_stream_settle(struct wsp_stream *stream)
         write_some(stream);
 }
 
-static void tune(int fd)
+static void tune(const struct wsp_link *link, int fd)
 {
     struct wsp_tcp_options options = {
-        .notsent_lowat_bytes = 2 * (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
-        .user_timeout_ms = (uint32_t)(wsp_opt_number(WSP_OPT_OUTAGE) / WSP_NS_PER_MS / 2 + 1),
+        .notsent_lowat_bytes = 2 * link->end_defaults.segment_bytes,
+        .user_timeout_ms = (uint32_t)(link->end_defaults.outage_ns / WSP_NS_PER_MS / 2 + 1),
     };
     wsp_tcp_tune(fd, &options);
 }
@@ -130,7 +129,7 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
         wsp_link_close_descriptor(link, fd);
         return;
     }
-    tune(fd);
+    tune(link, fd);
     detach(stream);
     if (stream->dial)
         wsp_dial_drop(stream);
@@ -139,9 +138,12 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
     stream->watch = watch;
     peer->n_live++;
     link->stats.handshakes_done++;
-    if (!peer->was_counted)
+    if (!peer->was_counted) {
+        peer->was_counted = true;
         link->stats.paths_opened++;
-    peer->was_counted = true;
+        if (link->came)
+            link->came(link->user, peer->rank);
+    }
     wsp_debug("stream %u.%u: up, generation %u", peer->rank, stream->index, birth->generation);
     wsp_err err = wsp_end_stream_up(peer->end, stream->index, birth, wsp_clock_now_ns());
     if (!err && more_length)
