@@ -89,6 +89,20 @@ static void pause_side(struct world *world, void *what, uint64_t number)
     later(world, about(world, world->weather.mean_pause_ns), -1, pause_side, NULL, 0);
 }
 
+/* Other pairs of this process take all of the budget that is free, and give it back. */
+static void squeeze(struct world *world, void *what, uint64_t number)
+{
+    struct side *side = &world->sides[number];
+    wsp_budget_give(&side->unexpected, side->squeezed_bytes);
+    uint64_t left = side->unexpected.limit_bytes - side->unexpected.used_bytes;
+    bool is_over = is_fair_now(world) || side->squeezed_bytes > 0;
+    side->squeezed_bytes = is_over ? 0 : left;
+    if (!wsp_budget_take(&side->unexpected, side->squeezed_bytes))
+        wrong(world, "more is used of a budget than there is");
+    if (!is_over || !is_fair_now(world))
+        later(world, about(world, 3 * WSP_NS_PER_S), -1, squeeze, NULL, number);
+}
+
 static void end_world(struct world *world, void *what, uint64_t number)
 {
     world->has_ended = true;
@@ -105,6 +119,9 @@ static void plan_faults(struct world *world)
         later(world, about(world, weather->mean_stall_ns), -1, stall, NULL, 0);
     if (weather->mean_pause_ns)
         later(world, about(world, weather->mean_pause_ns), -1, pause_side, NULL, 0);
+    for (uint64_t id = 0; id < 2; id++)
+        if (one_in(world, 4))
+            later(world, about(world, WSP_NS_PER_S), -1, squeeze, NULL, id);
     if (weather->has_end_of_world)
         later(world, weather->faults_end_ns, -1, end_world, NULL, 0);
 }
@@ -142,6 +159,7 @@ static void check_budgets(struct world *world)
 {
     for (int id = 0; id < 2; id++) {
         side_close(&world->sides[id]);
+        wsp_budget_give(&world->sides[id].unexpected, world->sides[id].squeezed_bytes);
         if (world->sides[id].unexpected.used_bytes || world->sides[id].replay.used_bytes)
             wrong(world, "side %d did not give its memory back", id);
     }
