@@ -125,7 +125,8 @@ wsp_err wsp_opts_load(char *why, size_t why_size)
             return err;
     }
     if (!wsp_log_set_level(wsp_opt_text(WSP_OPT_LOG))) {
-        snprintf(why, why_size, "WIDESPAN_LOG=%s cannot be used: expected error, warn, info or debug",
+        snprintf(why, why_size,
+                 "WIDESPAN_LOG=%s cannot be used: expected error, warn, info or debug",
                  wsp_opt_text(WSP_OPT_LOG));
         return WSP_ERR_CONFIG;
     }
