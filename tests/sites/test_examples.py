@@ -73,13 +73,14 @@ def pkg_config(root, *arguments):
 def relinked():
     """Built against the installed shim by its pkg-config file, started without any preload."""
     jobs.need_program('pkg-config')
+    jobs.need_program('mpicc')
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         install(root / 'root')
         flags = pkg_config(root / 'root', '--cflags', '--libs')
         for name in PROGRAMS:
             source = jobs.SOURCE / 'examples' / f'{name}.c'
-            jobs.run(['cc', '-std=gnu17', '-O2', source, '-o', root / name, *flags,
+            jobs.run(['mpicc', '-std=gnu17', '-O2', source, '-o', root / name, *flags,
                       '-lm']).must_pass()
             needed = jobs.run(['readelf', '-d', root / name]).must_pass().out
             jobs.expect('libwidespan-openmpi' in needed, f'{name} is not linked with the shim')

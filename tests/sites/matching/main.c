@@ -34,11 +34,15 @@ void fail(const struct run *r, const char *format, ...)
 
 static void hung(int signal_number)
 {
-    char text[160];
+    char text[240];
+    int slot = current_slot, in_slots = slot >= 0 && slot < run.plan.n_messages;
+    const struct message *m = &run.plan.messages[in_slots ? slot : 0];
     int length = snprintf(text, sizeof text,
-                          "matching: HUNG: rank %d, seed %llu, round %d, style %d, slot %d\n",
+                          "matching: HUNG: rank %d, seed %llu, round %d, style %d, slot %d (of %d):"
+                          " %d to %d, comm %d, tag %d, %zu bytes\n",
                           run.rank, (unsigned long long)run.seed, (int)current_round,
-                          (int)run.plan.style[run.rank], (int)current_slot);
+                          (int)run.plan.style[run.rank], slot, run.plan.n_messages, m->source,
+                          m->dest, m->comm, m->tag, m->size);
     if (write(STDERR_FILENO, text, (size_t)length) < 0 || signal_number)
         _exit(3);
 }
