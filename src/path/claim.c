@@ -251,7 +251,7 @@ static wsp_err land(struct wsp_end *end, unsigned index, uint64_t now_ns)
             wsp_rx_release(end, frame->length);
     }
     bool is_urgent = frame->type == WSP_FRAME_CLOSE;
-    wsp_ack_note(end, frame->length, is_urgent);
+    wsp_ack_note(end, index, frame->length, is_urgent);
     return wsp_rx_progress(end, rx);
 }
 
@@ -262,7 +262,7 @@ wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
     if (wsp_reorder_has(&end->window, slot->frame.segment)) {
         clear(claim);
         end->stats.segments_duplicate++;
-        wsp_ack_note(end, 0, true);
+        wsp_ack_note(end, index, 0, true);
         return WSP_OK;
     }
     if (!claim->rx)

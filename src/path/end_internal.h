@@ -281,8 +281,8 @@ void wsp_rx_fail_all(struct wsp_end *end, wsp_err err);
 void wsp_rx_free_all(struct wsp_end *end);
 
 /* ack.c: our own acknowledgements */
-/* Something landed (or came twice, is_urgent). */
-void wsp_ack_note(struct wsp_end *end, uint64_t bytes, bool is_urgent);
+/* A segment came on this stream: landed, or a repetition (is_urgent). */
+void wsp_ack_note(struct wsp_end *end, unsigned index, uint64_t bytes, bool is_urgent);
 /* Something is to be told, soon or at once. */
 void wsp_ack_soon(struct wsp_end *end, bool is_urgent);
 /* All that was told may be lost: tell it again. */
