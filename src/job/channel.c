@@ -20,7 +20,7 @@
 
 enum state { CONNECTING, SHAKING, OPEN, ENDED };
 
-/* Owner: who dialled it, or the door that accepted it until it hands it over. */
+/* Owner: who dialled it, or the lobby that accepted it until it hands it over. */
 struct wsp_channel {
     struct wsp_channel_config config;
     enum state state;

@@ -127,7 +127,7 @@ static void on_child_ended(void *user, struct wsp_channel *channel, wsp_err err)
 
 static void on_child_opened(void *user, struct wsp_channel *channel)
 {
-    (void)user, (void)channel; /* the door hands over channels that are open already */
+    (void)user, (void)channel; /* the lobby hands over channels that are open already */
 }
 
 static bool is_expected_child(const struct wsp_session *session, uint32_t rank)
@@ -224,7 +224,7 @@ void wsp_session_free(struct wsp_session **at)
         return;
     while (!wsp_list_is_empty(&session->children))
         forget_child(WSP_CONTAINER(wsp_list_first(&session->children), struct child, node));
-    wsp_door_close(&session->door);
+    wsp_lobby_close(&session->lobby);
     if (session->listener >= 0)
         close(session->listener);
     wsp_channel_close(&session->up);
@@ -242,7 +242,7 @@ static wsp_err attach_leader(struct wsp_session *session)
                                         .remote_rank = WSP_RANK_UNKNOWN};
     int listener = session->listener;
     session->listener = -1;
-    wsp_err err = wsp_door_open(&config, listener, on_child, session, &session->door);
+    wsp_err err = wsp_lobby_open(&config, listener, on_child, session, &session->lobby);
     if (err || !session->up)
         return err;
     wsp_channel_set_handler(session->up, &up_handler, session);

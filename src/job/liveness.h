@@ -6,7 +6,7 @@
 
 #include "base/list.h"
 #include "job/channel.h"
-#include "job/door.h"
+#include "job/lobby.h"
 #include "job/session.h"
 
 #include <stdbool.h>
@@ -27,8 +27,8 @@ struct wsp_session {
     bool is_up_open;        /* both sides are proven */
     wsp_err up_err;         /* why it is gone */
 
-    int listener;          /* of a leader that is not attached yet; -1: none */
-    struct wsp_door *door; /* of an attached leader */
+    int listener;            /* of a leader that is not attached yet; -1: none */
+    struct wsp_lobby *lobby; /* of an attached leader */
     struct wsp_list children;
     uint32_t n_children_left; /* children that said goodbye */
 

@@ -262,8 +262,7 @@ START_TEST(an_abort_reaches_every_rank_and_names_its_origin)
     ck_assert_int_eq(seen.outcome, WSP_JOB_ABORTED);
     ck_assert_int_eq(seen.code, 33);
     ck_assert_uint_eq(seen.site, 1);
-    ck_assert_str_eq(seen_reason,
-                     "site tokyo, rank 4 (home rank 1): the program called MPI_Abort");
+    ck_assert_str_eq(seen_reason, "site tokyo, rank 4 (home rank 1): the program called MPI_Abort");
     for (int i = 0; i < N_RANKS; i++)
         ck_assert_int_eq(statuses[i], 60);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "job/door.h"
+#include "job/lobby.h"
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -15,13 +15,13 @@
 #define N_WARNINGS_MAX 3
 
 struct guest {
-    struct wsp_door *door;
+    struct wsp_lobby *lobby;
     struct wsp_channel *channel;
     struct wsp_timer timer;
-    struct wsp_node node; /* in door->guests, oldest first */
+    struct wsp_node node; /* in lobby->guests, oldest first */
 };
 
-struct wsp_door {
+struct wsp_lobby {
     struct wsp_channel_config config;
     int listener;
     struct wsp_watch *watch;
@@ -36,10 +36,10 @@ struct wsp_door {
 /* Forgets a guest; the channel is closed unless it was handed over. */
 static void dismiss(struct guest *guest)
 {
-    struct wsp_door *door = guest->door;
-    wsp_timer_stop(door->config.loop, &guest->timer);
+    struct wsp_lobby *lobby = guest->lobby;
+    wsp_timer_stop(lobby->config.loop, &guest->timer);
     wsp_node_remove(&guest->node);
-    door->n_guests--;
+    lobby->n_guests--;
     wsp_channel_close(&guest->channel);
     free(guest);
 }
@@ -47,10 +47,10 @@ static void dismiss(struct guest *guest)
 static void on_opened(void *user, struct wsp_channel *channel)
 {
     struct guest *guest = user;
-    struct wsp_door *door = guest->door;
+    struct wsp_lobby *lobby = guest->lobby;
     guest->channel = NULL;
     dismiss(guest);
-    door->proven(door->user, channel);
+    lobby->proven(lobby->user, channel);
 }
 
 static void on_message(void *user, struct wsp_channel *channel, enum wsp_message_type type,
@@ -63,7 +63,7 @@ static void on_ended(void *user, struct wsp_channel *channel, wsp_err err)
 {
     struct guest *guest = user;
     (void)channel;
-    if (err == WSP_ERR_UNTRUSTED && guest->door->n_warnings++ < N_WARNINGS_MAX)
+    if (err == WSP_ERR_UNTRUSTED && guest->lobby->n_warnings++ < N_WARNINGS_MAX)
         wsp_info("a connection did not prove the job key and was refused");
     dismiss(guest);
 }
@@ -76,22 +76,22 @@ static void on_guest_time(void *user, uint64_t now_ns)
     dismiss(user);
 }
 
-static void receive_guest(struct wsp_door *door, int fd)
+static void receive_guest(struct wsp_lobby *lobby, int fd)
 {
-    if (door->n_guests >= N_GUESTS_MAX)
-        dismiss(WSP_CONTAINER(wsp_list_first(&door->guests), struct guest, node));
+    if (lobby->n_guests >= N_GUESTS_MAX)
+        dismiss(WSP_CONTAINER(wsp_list_first(&lobby->guests), struct guest, node));
     struct guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
         close(fd);
         return;
     }
-    struct wsp_channel_config config = door->config;
+    struct wsp_channel_config config = lobby->config;
     config.handler = &guest_handler;
     config.user = guest;
-    guest->door = door;
+    guest->lobby = lobby;
     guest->timer = (struct wsp_timer){.fn = on_guest_time, .user = guest};
-    wsp_list_push_back(&door->guests, &guest->node);
-    door->n_guests++;
+    wsp_list_push_back(&lobby->guests, &guest->node);
+    lobby->n_guests++;
     if (wsp_channel_accept(&config, fd, &guest->channel) ||
         wsp_timer_set(config.loop, &guest->timer, wsp_clock_now_ns() + GUEST_TIME_NS))
         dismiss(guest);
@@ -99,56 +99,56 @@ static void receive_guest(struct wsp_door *door, int fd)
 
 static void on_pause_over(void *user, uint64_t now_ns)
 {
-    struct wsp_door *door = user;
+    struct wsp_lobby *lobby = user;
     (void)now_ns;
-    wsp_watch_set(door->watch, WSP_READABLE);
+    wsp_watch_set(lobby->watch, WSP_READABLE);
 }
 
 static void on_knock(void *user, unsigned events)
 {
-    struct wsp_door *door = user;
+    struct wsp_lobby *lobby = user;
     wsp_err err = WSP_OK;
     (void)events;
-    for (int fd; !(err = wsp_tcp_accept(door->listener, &fd, NULL));)
-        receive_guest(door, fd);
+    for (int fd; !(err = wsp_tcp_accept(lobby->listener, &fd, NULL));)
+        receive_guest(lobby, fd);
     if (err == WSP_ERR_AGAIN)
         return;
-    if (!wsp_timer_set(door->config.loop, &door->pause, wsp_clock_now_ns() + PAUSE_NS))
-        wsp_watch_set(door->watch, 0);
+    if (!wsp_timer_set(lobby->config.loop, &lobby->pause, wsp_clock_now_ns() + PAUSE_NS))
+        wsp_watch_set(lobby->watch, 0);
 }
 
-wsp_err wsp_door_open(const struct wsp_channel_config *config, int listener,
-                      void (*proven)(void *, struct wsp_channel *), void *user,
-                      struct wsp_door **out)
+wsp_err wsp_lobby_open(const struct wsp_channel_config *config, int listener,
+                       void (*proven)(void *, struct wsp_channel *), void *user,
+                       struct wsp_lobby **out)
 {
-    struct wsp_door *door = calloc(1, sizeof *door);
-    wsp_err err = door ? WSP_OK : WSP_ERR_NO_MEMORY;
-    if (door) {
-        *door = (struct wsp_door){
+    struct wsp_lobby *lobby = calloc(1, sizeof *lobby);
+    wsp_err err = lobby ? WSP_OK : WSP_ERR_NO_MEMORY;
+    if (lobby) {
+        *lobby = (struct wsp_lobby){
             .config = *config, .listener = listener, .proven = proven, .user = user};
-        door->pause = (struct wsp_timer){.fn = on_pause_over, .user = door};
-        wsp_list_init(&door->guests);
-        err = wsp_loop_watch(config->loop, listener, WSP_READABLE, on_knock, door, &door->watch);
+        lobby->pause = (struct wsp_timer){.fn = on_pause_over, .user = lobby};
+        wsp_list_init(&lobby->guests);
+        err = wsp_loop_watch(config->loop, listener, WSP_READABLE, on_knock, lobby, &lobby->watch);
     }
     if (err) {
         close(listener);
-        free(door);
+        free(lobby);
         return err;
     }
-    *out = door;
+    *out = lobby;
     return WSP_OK;
 }
 
-void wsp_door_close(struct wsp_door **at)
+void wsp_lobby_close(struct wsp_lobby **at)
 {
-    struct wsp_door *door = *at;
+    struct wsp_lobby *lobby = *at;
     *at = NULL;
-    if (!door)
+    if (!lobby)
         return;
-    while (!wsp_list_is_empty(&door->guests))
-        dismiss(WSP_CONTAINER(wsp_list_first(&door->guests), struct guest, node));
-    wsp_timer_stop(door->config.loop, &door->pause);
-    wsp_watch_remove(&door->watch);
-    close(door->listener);
-    free(door);
+    while (!wsp_list_is_empty(&lobby->guests))
+        dismiss(WSP_CONTAINER(wsp_list_first(&lobby->guests), struct guest, node));
+    wsp_timer_stop(lobby->config.loop, &lobby->pause);
+    wsp_watch_remove(&lobby->watch);
+    close(lobby->listener);
+    free(lobby);
 }
