@@ -4,164 +4,217 @@
  * lands in the user's buffer at once. */
 #include "coll/coll.h"
 
-#include "coll/exchange.h"
 #include "coll/phase.h"
 #include "host/error.h"
+#include "host/host.h"
 #include "wide.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Packed elements of all ranks, site by site. */
-struct bundles {
-    struct wsp_comm *comm;
-    uint32_t tag;
-    uint64_t block; /* bytes of one rank */
-    char *bytes;
+struct arguments {
+    const void *sendbuf;
+    int sendcount;
+    MPI_Datatype sendtype;
+    void *recvbuf;
+    int recvcount;
+    MPI_Datatype recvtype;
 };
 
-static uint64_t length_of(const struct bundles *b, int part)
+struct allgather {
+    struct wsp_schedule s;
+    struct arguments a;
+    struct wsp_layout layout; /* of recvtype */
+    uint64_t block;           /* packed bytes of one rank */
+    struct wsp_operand mine;
+    char *bytes;    /* packed elements of all ranks, site by site */
+    bool is_bundle; /* bytes is not the receive buffer */
+};
+
+static void *slot_of(const struct allgather *g, int rank)
 {
-    return (uint64_t)b->comm->parts[part].n_ranks * b->block;
+    return wsp_coll_at(g->a.recvbuf, (int64_t)rank * g->a.recvcount * g->layout.extent);
 }
 
-static char *bundle_of(const struct bundles *b, int part)
+static uint64_t length_of(const struct allgather *g, int part)
 {
-    char *bytes = b->bytes;
+    return (uint64_t)g->s.comm->parts[part].n_ranks * g->block;
+}
+
+static char *bundle_of(const struct allgather *g, int part)
+{
+    char *bytes = g->bytes;
     for (int p = 0; p < part; p++)
-        bytes += length_of(b, p);
+        bytes += length_of(g, p);
     return bytes;
 }
 
-/* On the leader. What the others sent may come while this site still gathers. */
-static int exchange_bundles(struct bundles *b, const void *mine)
+static int open_bytes(struct allgather *g)
 {
-    struct wsp_comm *comm = b->comm;
-    struct wsp_exchange exchange;
-    int err = wsp_exchange_open(&exchange, comm, b->tag, 2 * comm->n_parts);
-    if (err != MPI_SUCCESS)
-        return err;
-    for (int p = 0; p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_receive(&exchange, comm->parts[p].ranks[0], bundle_of(b, p),
-                                 length_of(b, p));
-    char *own = bundle_of(b, comm->part);
-    int at_home = wsp_phase_gather(comm, mine == own ? NULL : mine, b->block, own, 0);
-    for (int p = 0; at_home == MPI_SUCCESS && p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_send(&exchange, comm->parts[p].ranks[0], own, length_of(b, comm->part));
-    err = wsp_exchange_finish(&exchange);
-    return at_home != MPI_SUCCESS ? at_home : err;
+    g->is_bundle = !g->layout.is_contiguous || !wsp_coll_parts_are_runs(g->s.comm);
+    g->bytes = g->is_bundle ? malloc((uint64_t)g->s.comm->size * g->block)
+                            : wsp_coll_at(g->a.recvbuf, g->layout.true_lb);
+    if (!g->bytes)
+        return MPI_ERR_NO_MEM;
+    return wsp_operand_open_packed(&g->mine, g->a.sendbuf, g->a.sendcount, g->a.sendtype);
 }
 
-/* mine: this rank's packed bytes, perhaps in their place already. */
-static int gather_bundles(struct bundles *b, const void *mine)
+/* What the other sites sent may come while this one still gathers. */
+static int expect_bundles(struct allgather *g)
 {
-    int err;
-    b->tag = wsp_coll_draw_tag(b->comm);
-    if (wsp_comm_is_leader(b->comm))
-        err = exchange_bundles(b, mine);
-    else
-        err = wsp_phase_gather(b->comm, mine, b->block, NULL, 0);
-    return wsp_phase_bcast_bytes(b->comm, 0, err, b->bytes, (uint64_t)b->comm->size * b->block);
+    struct wsp_comm *comm = g->s.comm;
+    int err = wsp_schedule_open_exchange(&g->s, 2 * comm->n_parts);
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
+        if (p != comm->part)
+            wsp_exchange_receive(&g->s.exchange, comm->parts[p].ranks[0], bundle_of(g, p),
+                                 length_of(g, p));
+    g->s.defers_exchange = true;
+    return err;
+}
+
+static int gather_at_home(struct wsp_schedule *s)
+{
+    struct allgather *g = (struct allgather *)s;
+    bool is_leader = wsp_comm_is_leader(s->comm);
+    int err = s->err;
+    if (err == MPI_SUCCESS)
+        err = open_bytes(g);
+    if (err != MPI_SUCCESS)
+        return err;
+    char *own = is_leader ? bundle_of(g, s->comm->part) : NULL;
+    const void *mine = g->mine.wire == own ? NULL : g->mine.wire; /* in its place already */
+    err = wsp_phase_gather(s, mine, g->block, own, 0);
+    return err == MPI_SUCCESS && is_leader ? expect_bundles(g) : err;
+}
+
+static int send_bundles(struct wsp_schedule *s)
+{
+    struct allgather *g = (struct allgather *)s;
+    const struct wsp_comm *comm = s->comm;
+    for (int p = 0; s->has_exchange && s->err == MPI_SUCCESS && p < comm->n_parts; p++)
+        if (p != comm->part)
+            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], bundle_of(g, comm->part),
+                              length_of(g, comm->part));
+    return MPI_SUCCESS;
+}
+
+static int spread(struct wsp_schedule *s)
+{
+    struct allgather *g = (struct allgather *)s;
+    return wsp_phase_bcast_bytes(s, 0, g->bytes, (uint64_t)s->comm->size * g->block);
+}
+
+static int unbundle(struct wsp_schedule *s)
+{
+    struct allgather *g = (struct allgather *)s;
+    const char *from = g->bytes;
+    int err = s->err;
+    for (int p = 0; g->is_bundle && p < s->comm->n_parts; p++)
+        for (int i = 0; err == MPI_SUCCESS && i < s->comm->parts[p].n_ranks; i++, from += g->block)
+            err = wsp_type_unpack(from, g->block, slot_of(g, s->comm->parts[p].ranks[i]),
+                                  g->a.recvcount, g->a.recvtype);
+    return err;
+}
+
+static const struct wsp_step steps[] = {{gather_at_home, false},
+                                        {send_bundles, false},
+                                        {spread, true},
+                                        {unbundle, false},
+                                        {NULL, false}};
+
+static void close_allgather(struct wsp_schedule *s)
+{
+    struct allgather *g = (struct allgather *)s;
+    if (g->is_bundle)
+        free(g->bytes);
+    wsp_operand_close(&g->mine);
+}
+
+/* An operand in place becomes one that is sent from the receive buffer. */
+static int check(struct arguments *a, const struct wsp_comm *comm, struct wsp_layout *layout)
+{
+    struct wsp_layout sent = {0};
+    int err = a->recvbuf == MPI_IN_PLACE ? MPI_ERR_ARG : MPI_SUCCESS;
+    if (err == MPI_SUCCESS)
+        err = wsp_coll_check_buffer(a->recvbuf, a->recvcount, a->recvtype, layout);
+    if (err == MPI_SUCCESS && a->sendbuf == MPI_IN_PLACE) {
+        a->sendbuf = wsp_coll_at(a->recvbuf, (int64_t)comm->rank * a->recvcount * layout->extent);
+        a->sendcount = a->recvcount;
+        a->sendtype = a->recvtype;
+    }
+    if (err == MPI_SUCCESS)
+        err = wsp_coll_check_buffer(a->sendbuf, a->sendcount, a->sendtype, &sent);
+    if (err != MPI_SUCCESS)
+        return err;
+    uint64_t given = sent.size * (uint64_t)a->sendcount;
+    uint64_t wanted = layout->size * (uint64_t)a->recvcount;
+    return given == wanted ? MPI_SUCCESS : given > wanted ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
+}
+
+static struct allgather *make(const struct arguments *a, struct wsp_comm *comm,
+                              const struct wsp_layout *layout)
+{
+    struct allgather *g = wsp_schedule_new(sizeof *g, comm, steps, close_allgather);
+    if (!g)
+        return NULL;
+    g->a = *a;
+    g->layout = *layout;
+    g->block = layout->size * (uint64_t)a->recvcount;
+    if (g->block == 0)
+        g->s.steps = &steps[4]; /* nothing travels, and nobody need wait */
+    return g;
+}
+
+static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_layout layout;
+    int err = check(&a, comm, &layout);
+    if (err != MPI_SUCCESS)
+        return wsp_raise(handle, err);
+    struct allgather *g = make(&a, comm, &layout);
+    if (!g)
+        return wsp_raise(handle, MPI_ERR_NO_MEM);
+    if (request)
+        err = wsp_schedule_keep_type(&g->s, a.recvtype);
+    if (request && err == MPI_SUCCESS)
+        err = wsp_schedule_keep_type(&g->s, a.sendtype);
+    g->s.err = err;
+    return wsp_schedule_run(&g->s, request);
 }
 
 int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n, void *all)
 {
-    struct bundles b = {.comm = comm, .block = n, .bytes = all};
-    if (n == 0)
-        return MPI_SUCCESS;
-    if (wsp_coll_parts_are_runs(comm))
-        return gather_bundles(&b, mine);
-    b.bytes = malloc((uint64_t)comm->size * n);
-    if (!b.bytes)
-        return MPI_ERR_NO_MEM;
-    int err = gather_bundles(&b, mine);
-    const char *from = b.bytes;
-    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
-        for (int i = 0; i < comm->parts[p].n_ranks; i++, from += n)
-            memcpy((char *)all + (uint64_t)comm->parts[p].ranks[i] * n, from, n);
-    free(b.bytes);
-    return err;
-}
-
-/* The elements of all ranks in the receive buffer. */
-struct target {
-    void *recvbuf;
-    int count; /* of one rank */
-    MPI_Datatype type;
+    struct arguments a = {.sendbuf = mine, .recvbuf = all};
     struct wsp_layout layout;
-};
-
-static void *slot_of(const struct target *target, int rank)
-{
-    return wsp_coll_at(target->recvbuf, (int64_t)rank * target->count * target->layout.extent);
-}
-
-static int unbundle(const struct bundles *b, const struct target *target)
-{
-    const char *from = b->bytes;
-    int err = MPI_SUCCESS;
-    for (int p = 0; p < b->comm->n_parts; p++)
-        for (int i = 0; err == MPI_SUCCESS && i < b->comm->parts[p].n_ranks; i++, from += b->block)
-            err = wsp_type_unpack(from, b->block, slot_of(target, b->comm->parts[p].ranks[i]),
-                                  target->count, target->type);
-    return err;
-}
-
-static int gather_to(struct bundles *b, const struct target *target, const void *mine)
-{
-    if (target->layout.is_contiguous && wsp_coll_parts_are_runs(b->comm)) {
-        b->bytes = wsp_coll_at(target->recvbuf, target->layout.true_lb);
-        return gather_bundles(b, mine);
+    bool is_derived;
+    int err = wsp_type_of_bytes(n, &a.recvtype, &a.recvcount, &is_derived);
+    if (err != MPI_SUCCESS)
+        return err;
+    a.sendtype = a.recvtype;
+    a.sendcount = a.recvcount;
+    err = wsp_type_describe(a.recvtype, &layout);
+    struct allgather *g = err == MPI_SUCCESS ? make(&a, comm, &layout) : NULL;
+    if (g) {
+        g->s.is_quiet = true;
+        err = wsp_schedule_run(&g->s, NULL);
+    } else if (err == MPI_SUCCESS) {
+        err = MPI_ERR_NO_MEM;
     }
-    b->bytes = malloc((uint64_t)b->comm->size * b->block);
-    if (!b->bytes)
-        return MPI_ERR_NO_MEM;
-    int err = gather_bundles(b, mine);
-    if (err == MPI_SUCCESS)
-        err = unbundle(b, target);
-    free(b->bytes);
-    return err;
-}
-
-static int allgather(struct bundles *b, const struct target *target, const void *sendbuf,
-                     int sendcount, MPI_Datatype sendtype)
-{
-    struct wsp_operand mine;
-    int err = wsp_operand_open(&mine, sendbuf, sendcount, sendtype);
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_pack(&mine, sendcount, sendtype);
-    if (err == MPI_SUCCESS)
-        err = gather_to(b, target, mine.wire);
-    wsp_operand_close(&mine);
+    if (is_derived)
+        host.Type_free(&a.recvtype);
     return err;
 }
 
 int wide_Allgather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-                   int recvcount, MPI_Datatype recvtype, MPI_Comm handle)
+                   int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
-    struct bundles b = {.comm = comm};
-    struct target target = {.recvbuf = recvbuf, .count = recvcount, .type = recvtype};
-    int err = recvbuf == MPI_IN_PLACE ? MPI_ERR_ARG : MPI_SUCCESS;
-    if (err == MPI_SUCCESS)
-        err = wsp_coll_check_buffer(recvbuf, recvcount, recvtype, &target.layout);
-    if (err == MPI_SUCCESS && sendbuf == MPI_IN_PLACE) {
-        sendbuf = slot_of(&target, comm->rank);
-        sendcount = recvcount;
-        sendtype = recvtype;
-    }
-    struct wsp_layout layout = {0};
-    if (err == MPI_SUCCESS)
-        err = wsp_coll_check_buffer(sendbuf, sendcount, sendtype, &layout);
-    if (err == MPI_SUCCESS) {
-        b.block = target.layout.size * (uint64_t)recvcount;
-        uint64_t given = layout.size * (uint64_t)sendcount;
-        if (given != b.block)
-            err = given > b.block ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
-    }
-    if (err == MPI_SUCCESS && b.block > 0)
-        err = allgather(&b, &target, sendbuf, sendcount, sendtype);
-    return err == MPI_SUCCESS ? err : wsp_raise(handle, err);
+    return start((struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype},
+                 comm, NULL);
+}
+
+int wide_Iallgather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+                    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+{
+    return start((struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype},
+                 comm, request);
 }

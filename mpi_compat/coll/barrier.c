@@ -3,37 +3,54 @@
  * one-way delay whatever the number of sites. */
 #include "coll/coll.h"
 
-#include "coll/exchange.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
 
-static int tell_leaders(struct wsp_comm *comm, uint32_t tag)
+static int tell_leaders(struct wsp_schedule *s)
 {
-    struct wsp_exchange exchange;
-    int err = wsp_exchange_open(&exchange, comm, tag, 2 * comm->n_parts);
-    if (err != MPI_SUCCESS)
-        return err;
-    for (int p = 0; p < comm->n_parts; p++) {
+    struct wsp_comm *comm = s->comm;
+    if (!wsp_comm_is_leader(comm) || s->err != MPI_SUCCESS)
+        return MPI_SUCCESS;
+    int err = wsp_schedule_open_exchange(s, 2 * comm->n_parts);
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++) {
         if (p == comm->part)
             continue;
-        wsp_exchange_send(&exchange, comm->parts[p].ranks[0], NULL, 0);
-        wsp_exchange_receive(&exchange, comm->parts[p].ranks[0], NULL, 0);
+        wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], NULL, 0);
+        wsp_exchange_receive(&s->exchange, comm->parts[p].ranks[0], NULL, 0);
     }
-    return wsp_exchange_finish(&exchange);
+    return err;
+}
+
+static int let_go(struct wsp_schedule *s)
+{
+    return wsp_phase_bcast(s, 0, NULL, 0, MPI_BYTE, 0);
+}
+
+static const struct wsp_step steps[] = {
+    {wsp_phase_enter, false}, {tell_leaders, false}, {let_go, true}, {NULL, false}};
+
+static int start(struct wsp_comm *comm, MPI_Request *request)
+{
+    struct wsp_schedule *s = wsp_schedule_new(sizeof *s, comm, steps, NULL);
+    return s ? wsp_schedule_run(s, request) : wsp_raise(comm->handle, MPI_ERR_NO_MEM);
 }
 
 int wsp_coll_barrier(struct wsp_comm *comm)
 {
-    uint32_t tag = wsp_coll_draw_tag(comm);
-    int err = wsp_phase_enter(comm);
-    if (err == MPI_SUCCESS && wsp_comm_is_leader(comm))
-        err = tell_leaders(comm, tag);
-    return wsp_phase_bcast(comm, 0, err, NULL, 0, MPI_BYTE, 0);
+    struct wsp_schedule *s = wsp_schedule_new(sizeof *s, comm, steps, NULL);
+    if (!s)
+        return MPI_ERR_NO_MEM;
+    s->is_quiet = true;
+    return wsp_schedule_run(s, NULL);
 }
 
 int wide_Barrier(MPI_Comm handle)
 {
-    int err = wsp_coll_barrier(wsp_comm_of(handle));
-    return err == MPI_SUCCESS ? err : wsp_raise(handle, err);
+    return start(wsp_comm_of(handle), NULL);
+}
+
+int wide_Ibarrier(MPI_Comm handle, MPI_Request *request)
+{
+    return start(wsp_comm_of(handle), request);
 }

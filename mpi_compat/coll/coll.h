@@ -5,6 +5,8 @@
 
 #include "comm/comm.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Returns on each rank after every rank has entered. MPI error code, not raised. */
@@ -13,5 +15,10 @@ int wsp_coll_barrier(struct wsp_comm *comm);
 /* Every rank gives n bytes and gets those of all, in rank order, in all (n * size bytes). MPI error
  * code, not raised. */
 int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n, void *all);
+
+/* Lets the collectives under way go on as far as they can; true if anything was done. Called by
+ * the joint loop; costs a load while there are none. */
+bool wsp_coll_progress(void);
+extern atomic_int wsp_coll_n_running; /* read without a lock */
 
 #endif

@@ -36,24 +36,33 @@ void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes
     wsp_internal_receive(exchange->comm, source, exchange->tag, bytes, length, &slot->receive);
 }
 
-static int finish_slot(struct wsp_exchange_slot *slot)
+static const struct wsp_op *op_of(const struct wsp_exchange_slot *slot)
 {
-    struct wsp_op *op = slot->is_receive ? &slot->receive.op : &slot->send;
-    wsp_err err = wsp_drive_ops(&op, 1);
-    if (err != WSP_OK)
-        return wsp_mpi_class(err);
+    return slot->is_receive ? &slot->receive.op : &slot->send;
+}
+
+bool wsp_exchange_is_over(const struct wsp_exchange *exchange)
+{
+    for (int i = 0; i < exchange->n_slots; i++)
+        if (!atomic_load_explicit(&op_of(&exchange->slots[i])->done, memory_order_acquire))
+            return false;
+    return true;
+}
+
+static int outcome_of(const struct wsp_exchange_slot *slot)
+{
+    const struct wsp_op *op = op_of(slot);
+    if (op->err != WSP_OK)
+        return wsp_mpi_class(op->err);
     /* Members that disagree on the amount of data: the host would not tell, we can. */
     return slot->is_receive && op->length != slot->expected ? MPI_ERR_COUNT : MPI_SUCCESS;
 }
 
-int wsp_exchange_finish(struct wsp_exchange *exchange)
+int wsp_exchange_close(struct wsp_exchange *exchange)
 {
     int first = MPI_SUCCESS;
-    for (int i = 0; i < exchange->n_slots; i++) {
-        int err = finish_slot(&exchange->slots[i]);
-        if (first == MPI_SUCCESS)
-            first = err;
-    }
+    for (int i = 0; first == MPI_SUCCESS && i < exchange->n_slots; i++)
+        first = outcome_of(&exchange->slots[i]);
     if (exchange->slots != exchange->few)
         free(exchange->slots);
     return first;

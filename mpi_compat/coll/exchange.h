@@ -26,15 +26,19 @@ struct wsp_exchange {
     struct wsp_exchange_slot few[WSP_EXCHANGE_FEW];
 };
 
-/* Makes room for n_max messages of this tag. MPI_ERR_NO_MEM; else finish it, once. */
+/* Makes room for n_max messages of this tag. MPI_ERR_NO_MEM; else close it, once. */
 int wsp_exchange_open(struct wsp_exchange *exchange, struct wsp_comm *comm, uint32_t tag,
                       int n_max);
 
-/* Start a message to or from a rank of another site; the bytes stay untouched until finish. */
+/* Start a message to or from a rank of another site; the bytes stay untouched until it is
+ * over. */
 void wsp_exchange_send(struct wsp_exchange *exchange, int dest, const void *bytes, uint64_t length);
 void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes, uint64_t length);
 
-/* Drives all to their end and returns the first error, as an MPI code. */
-int wsp_exchange_finish(struct wsp_exchange *exchange);
+/* True if all are over; does not drive. */
+bool wsp_exchange_is_over(const struct wsp_exchange *exchange);
+
+/* Once all are over: gives back the memory and returns the first error, as an MPI code. */
+int wsp_exchange_close(struct wsp_exchange *exchange);
 
 #endif

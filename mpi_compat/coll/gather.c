@@ -2,25 +2,11 @@
 /* Each site gathers the packed elements of its ranks, at its leader or at the root itself; one
  * bundle from each other site goes to the root, which lays each rank's elements out with its own
  * type. What would lie there as it travels lands in place. */
-#include "coll/exchange.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
 
 #include <stdlib.h>
-
-struct gather {
-    struct wsp_comm *comm;
-    uint32_t tag;
-    uint64_t block; /* packed bytes of one rank */
-    const void *sendbuf;
-    int sendcount;
-    MPI_Datatype sendtype;
-    void *recvbuf; /* these at the root only */
-    int recvcount;
-    MPI_Datatype recvtype;
-    struct wsp_layout layout; /* of recvtype */
-};
 
 /* The bytes of one site at the root: in the receive buffer already, or in a bundle. */
 struct place {
@@ -28,9 +14,36 @@ struct place {
     bool is_bundle;
 };
 
+struct arguments {
+    const void *sendbuf;
+    int sendcount;
+    MPI_Datatype sendtype;
+    void *recvbuf; /* these at the root only */
+    int recvcount;
+    MPI_Datatype recvtype;
+    int root;
+};
+
+struct gather {
+    struct wsp_schedule s;
+    struct arguments a;
+    int home_root;            /* who gathers at this site */
+    uint64_t block;           /* packed bytes of one rank */
+    struct wsp_layout layout; /* of recvtype, at the root */
+
+    struct wsp_operand mine;
+    struct place *places; /* of each site, at the root */
+    char *bundle;         /* of this site, at another leader */
+};
+
 static void *slot_of(const struct gather *g, int rank)
 {
-    return wsp_coll_at(g->recvbuf, (int64_t)rank * g->recvcount * g->layout.extent);
+    return wsp_coll_at(g->a.recvbuf, (int64_t)rank * g->a.recvcount * g->layout.extent);
+}
+
+static bool is_root(const struct gather *g)
+{
+    return g->s.comm->rank == g->a.root;
 }
 
 static int open_place(const struct gather *g, const struct wsp_part *part, struct place *place)
@@ -42,137 +55,164 @@ static int open_place(const struct gather *g, const struct wsp_part *part, struc
     return place->bytes ? MPI_SUCCESS : MPI_ERR_NO_MEM;
 }
 
-static int unbundle(const struct gather *g, const struct wsp_part *part, const struct place *place)
+static int expect_bundles(struct gather *g)
 {
-    int err = MPI_SUCCESS;
-    for (int i = 0; place->is_bundle && err == MPI_SUCCESS && i < part->n_ranks; i++)
-        err = wsp_type_unpack(place->bytes + (uint64_t)i * g->block, g->block,
-                              slot_of(g, part->ranks[i]), g->recvcount, g->recvtype);
-    return err;
-}
-
-/* Gathers this site's elements to home rank root. */
-static int gather_at_home(const struct gather *g, char *all, int root)
-{
-    struct wsp_operand mine;
-    int err = wsp_operand_open(&mine, g->sendbuf, g->sendcount, g->sendtype);
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_pack(&mine, g->sendcount, g->sendtype);
-    if (err == MPI_SUCCESS)
-        err = wsp_phase_gather(g->comm, mine.wire, g->block, all, root);
-    wsp_operand_close(&mine);
-    return err;
-}
-
-static int gather_own_site(const struct gather *g, struct place *place)
-{
-    int home_rank = g->comm->home_rank;
-    if (g->sendbuf != MPI_IN_PLACE)
-        return gather_at_home(g, place->bytes, home_rank);
-    int err = MPI_SUCCESS;
-    if (place->is_bundle)
-        err = wsp_type_pack(slot_of(g, g->comm->rank), g->recvcount, g->recvtype,
-                            place->bytes + (uint64_t)home_rank * g->block, g->block);
-    return err == MPI_SUCCESS ? wsp_phase_gather(g->comm, NULL, g->block, place->bytes, home_rank)
-                              : err;
-}
-
-static int collect(struct gather *g, struct place *places)
-{
-    struct wsp_comm *comm = g->comm;
-    struct wsp_exchange exchange;
-    int err = MPI_SUCCESS;
+    struct wsp_comm *comm = g->s.comm;
+    g->places = calloc((unsigned)comm->n_parts, sizeof *g->places);
+    int err = g->places ? MPI_SUCCESS : MPI_ERR_NO_MEM;
     for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
-        err = open_place(g, &comm->parts[p], &places[p]);
+        err = open_place(g, &comm->parts[p], &g->places[p]);
     if (err == MPI_SUCCESS)
-        err = wsp_exchange_open(&exchange, comm, g->tag, comm->n_parts);
-    if (err != MPI_SUCCESS)
-        return err;
-    for (int p = 0; p < comm->n_parts; p++)
+        err = wsp_schedule_open_exchange(&g->s, comm->n_parts);
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
         if (p != comm->part)
-            wsp_exchange_receive(&exchange, comm->parts[p].ranks[0], places[p].bytes,
+            wsp_exchange_receive(&g->s.exchange, comm->parts[p].ranks[0], g->places[p].bytes,
                                  (uint64_t)comm->parts[p].n_ranks * g->block);
-    int at_home = gather_own_site(g, &places[comm->part]);
-    err = wsp_exchange_finish(&exchange);
-    if (err == MPI_SUCCESS)
-        err = at_home;
-    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
-        err = unbundle(g, &comm->parts[p], &places[p]);
     return err;
 }
 
-static int at_root(struct gather *g)
+/* What this rank gives to its site's gathering, and where it gathers. */
+static int open_mine(struct gather *g, const void **mine, char **all)
 {
-    struct place *places = calloc((size_t)g->comm->n_parts, sizeof *places);
-    int err = places ? collect(g, places) : MPI_ERR_NO_MEM;
-    for (int p = 0; places && p < g->comm->n_parts; p++)
-        if (places[p].is_bundle)
-            free(places[p].bytes);
-    free(places);
-    return err;
-}
-
-static int at_leader(const struct gather *g, int root)
-{
-    struct wsp_exchange exchange;
-    uint64_t length = (uint64_t)wsp_comm_here(g->comm)->n_ranks * g->block;
-    char *bundle = malloc(length);
-    int err = bundle ? gather_at_home(g, bundle, 0) : MPI_ERR_NO_MEM;
-    if (err == MPI_SUCCESS)
-        err = wsp_exchange_open(&exchange, g->comm, g->tag, 1);
-    if (err == MPI_SUCCESS) {
-        wsp_exchange_send(&exchange, root, bundle, length);
-        err = wsp_exchange_finish(&exchange);
+    const struct wsp_comm *comm = g->s.comm;
+    int err = MPI_SUCCESS;
+    *mine = NULL;
+    *all = g->bundle;
+    if (is_root(g))
+        *all = g->places[comm->part].bytes;
+    if (g->a.sendbuf != MPI_IN_PLACE) {
+        err = wsp_operand_open_packed(&g->mine, g->a.sendbuf, g->a.sendcount, g->a.sendtype);
+        *mine = g->mine.wire;
+    } else if (g->places[comm->part].is_bundle) {
+        err = wsp_type_pack(slot_of(g, comm->rank), g->a.recvcount, g->a.recvtype,
+                            *all + (uint64_t)comm->home_rank * g->block, g->block);
     }
-    free(bundle);
     return err;
 }
 
-/* Arguments that count on this rank; fills block and layout. */
-static int check(struct gather *g, int root)
+static int gather_at_home(struct wsp_schedule *s)
 {
-    struct wsp_layout layout = {0};
-    bool is_root = g->comm->rank == root;
-    int err = wsp_coll_check_root(g->comm, root);
-    if (err == MPI_SUCCESS && (is_root ? g->recvbuf : (void *)g->sendbuf) == MPI_IN_PLACE)
+    struct gather *g = (struct gather *)s;
+    const void *mine;
+    char *all;
+    int err = s->err;
+    if (err == MPI_SUCCESS && is_root(g)) {
+        err = expect_bundles(g);
+    } else if (err == MPI_SUCCESS && s->comm->home_rank == g->home_root) {
+        g->bundle = malloc((uint64_t)wsp_comm_here(s->comm)->n_ranks * g->block);
+        err = g->bundle ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+    }
+    if (err == MPI_SUCCESS)
+        err = open_mine(g, &mine, &all);
+    return err == MPI_SUCCESS ? wsp_phase_gather(s, mine, g->block, all, g->home_root) : err;
+}
+
+static int send_bundle(struct wsp_schedule *s)
+{
+    struct gather *g = (struct gather *)s;
+    if (!g->bundle || s->err != MPI_SUCCESS)
+        return MPI_SUCCESS;
+    int err = wsp_schedule_open_exchange(s, 1);
+    if (err == MPI_SUCCESS)
+        wsp_exchange_send(&s->exchange, g->a.root, g->bundle,
+                          (uint64_t)wsp_comm_here(s->comm)->n_ranks * g->block);
+    return err;
+}
+
+static int unbundle(struct wsp_schedule *s)
+{
+    struct gather *g = (struct gather *)s;
+    int err = s->err;
+    for (int p = 0; err == MPI_SUCCESS && g->places && p < s->comm->n_parts; p++) {
+        const struct wsp_part *part = &s->comm->parts[p];
+        for (int i = 0; g->places[p].is_bundle && err == MPI_SUCCESS && i < part->n_ranks; i++)
+            err = wsp_type_unpack(g->places[p].bytes + (uint64_t)i * g->block, g->block,
+                                  slot_of(g, part->ranks[i]), g->a.recvcount, g->a.recvtype);
+    }
+    return err;
+}
+
+static const struct wsp_step steps[] = {
+    {gather_at_home, false}, {send_bundle, false}, {unbundle, false}, {NULL, false}};
+
+static void close_gather(struct wsp_schedule *s)
+{
+    struct gather *g = (struct gather *)s;
+    for (int p = 0; g->places && p < s->comm->n_parts; p++)
+        if (g->places[p].is_bundle)
+            free(g->places[p].bytes);
+    free(g->places);
+    free(g->bundle);
+    wsp_operand_close(&g->mine);
+}
+
+/* Arguments that count on this rank; gives block, and layout at the root. */
+static int check(const struct arguments *a, const struct wsp_comm *comm, uint64_t *block,
+                 struct wsp_layout *layout)
+{
+    bool is_at_root = comm->rank == a->root;
+    int err = wsp_coll_check_root(comm, a->root);
+    if (err == MPI_SUCCESS && (is_at_root ? a->recvbuf : (void *)a->sendbuf) == MPI_IN_PLACE)
         err = MPI_ERR_ARG;
-    if (err == MPI_SUCCESS && g->sendbuf != MPI_IN_PLACE)
-        err = wsp_coll_check_buffer(g->sendbuf, g->sendcount, g->sendtype, &layout);
-    g->block = layout.size * (uint64_t)g->sendcount;
-    if (err != MPI_SUCCESS || !is_root)
+    if (err == MPI_SUCCESS && a->sendbuf != MPI_IN_PLACE)
+        err = wsp_coll_check_buffer(a->sendbuf, a->sendcount, a->sendtype, layout);
+    *block = err == MPI_SUCCESS ? layout->size * (uint64_t)a->sendcount : 0;
+    if (err != MPI_SUCCESS || !is_at_root)
         return err;
-    err = wsp_coll_check_buffer(g->recvbuf, g->recvcount, g->recvtype, &g->layout);
+    uint64_t sent = *block;
+    err = wsp_coll_check_buffer(a->recvbuf, a->recvcount, a->recvtype, layout);
+    *block = err == MPI_SUCCESS ? layout->size * (uint64_t)a->recvcount : 0;
+    if (err == MPI_SUCCESS && a->sendbuf != MPI_IN_PLACE && sent != *block)
+        return sent > *block ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
+    return err;
+}
+
+/* The types of the program must outlive the call that starts. */
+static int keep_types(struct gather *g)
+{
+    int err = MPI_SUCCESS;
+    if (g->a.sendbuf != MPI_IN_PLACE)
+        err = wsp_schedule_keep_type(&g->s, g->a.sendtype);
+    if (err == MPI_SUCCESS && is_root(g))
+        err = wsp_schedule_keep_type(&g->s, g->a.recvtype);
+    return err;
+}
+
+static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    struct wsp_layout layout = {0};
+    uint64_t block;
+    int err = check(a, comm, &block, &layout);
     if (err != MPI_SUCCESS)
-        return err;
-    uint64_t block = g->layout.size * (uint64_t)g->recvcount;
-    if (g->sendbuf != MPI_IN_PLACE && g->block != block)
-        return g->block > block ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
+        return wsp_raise(handle, err);
+    struct gather *g = wsp_schedule_new(sizeof *g, comm, steps, close_gather);
+    if (!g)
+        return wsp_raise(handle, MPI_ERR_NO_MEM);
+    g->a = *a;
+    g->home_root = comm->home[a->root] >= 0 ? comm->home[a->root] : 0;
     g->block = block;
-    return MPI_SUCCESS;
+    g->layout = layout;
+    if (request)
+        g->s.err = keep_types(g);
+    if (block == 0)
+        g->s.steps = &steps[3]; /* nothing travels, and nobody need wait */
+    return wsp_schedule_run(&g->s, request);
 }
 
 int wide_Gather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-                int recvcount, MPI_Datatype recvtype, int root, MPI_Comm handle)
+                int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
-    struct gather g = {.comm = comm, .sendbuf = sendbuf, .sendcount = sendcount};
-    g.sendtype = sendtype;
-    g.recvbuf = recvbuf;
-    g.recvcount = recvcount;
-    g.recvtype = recvtype;
-    int err = check(&g, root);
-    if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
-    g.tag = wsp_coll_draw_tag(comm);
-    if (g.block == 0)
-        return MPI_SUCCESS;
-    if (comm->rank == root)
-        err = at_root(&g);
-    else if (comm->home[root] >= 0)
-        err = gather_at_home(&g, NULL, comm->home[root]);
-    else if (wsp_comm_is_leader(comm))
-        err = at_leader(&g, root);
-    else
-        err = gather_at_home(&g, NULL, 0);
-    return err == MPI_SUCCESS ? err : wsp_raise(handle, err);
+    return start(
+        &(struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root}, comm,
+        NULL);
+}
+
+int wide_Igather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+                 int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm,
+                 MPI_Request *request)
+{
+    return start(
+        &(struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root}, comm,
+        request);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the ranks of a collective hold: operands, checks of arguments, the order of ranks. */
-#include "coll/phase.h"
+#include "coll/operand.h"
 
 #include "host/host.h"
 
@@ -20,6 +19,8 @@ bool wsp_coll_parts_are_runs(const struct wsp_comm *comm)
 static int make_room(struct wsp_operand *operand, int count, MPI_Datatype type)
 {
     MPI_Count lb, extent, true_lb, true_extent;
+    if (count == 0)
+        return MPI_SUCCESS;
     int err = host.Type_get_extent_x(type, &lb, &extent);
     if (err == MPI_SUCCESS)
         err = host.Type_get_true_extent_x(type, &true_lb, &true_extent);
@@ -39,12 +40,15 @@ static int find_wire(struct wsp_operand *operand, int count, MPI_Datatype type)
     int err = wsp_type_describe(type, &layout);
     if (err != MPI_SUCCESS)
         return err;
+    operand->count = count;
+    operand->type = type;
+    operand->length = layout.size * (uint64_t)count;
     operand->is_split = !layout.is_contiguous;
     if (operand->is_split)
-        operand->wire = malloc(layout.size * (size_t)count);
+        operand->wire = malloc(operand->length + 1);
     else
         operand->wire = wsp_coll_at(operand->base, layout.true_lb);
-    return operand->wire ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+    return operand->wire || !operand->is_split ? MPI_SUCCESS : MPI_ERR_NO_MEM;
 }
 
 int wsp_operand_open(struct wsp_operand *operand, const void *base, int count, MPI_Datatype type)
@@ -60,32 +64,23 @@ int wsp_operand_make(struct wsp_operand *operand, int count, MPI_Datatype type)
     return err == MPI_SUCCESS ? find_wire(operand, count, type) : err;
 }
 
-static int wire_length(int count, MPI_Datatype type, uint64_t *length)
+int wsp_operand_pack(struct wsp_operand *o)
 {
-    struct wsp_layout layout;
-    int err = wsp_type_describe(type, &layout);
-    *length = err == MPI_SUCCESS ? layout.size * (uint64_t)count : 0;
-    return err;
+    return o->is_split ? wsp_type_pack(o->base, o->count, o->type, o->wire, o->length)
+                       : MPI_SUCCESS;
 }
 
-int wsp_operand_pack(struct wsp_operand *operand, int count, MPI_Datatype type)
+int wsp_operand_unpack(struct wsp_operand *o)
 {
-    uint64_t length;
-    if (!operand->is_split)
-        return MPI_SUCCESS;
-    int err = wire_length(count, type, &length);
-    return err == MPI_SUCCESS ? wsp_type_pack(operand->base, count, type, operand->wire, length)
-                              : err;
+    return o->is_split ? wsp_type_unpack(o->wire, o->length, o->base, o->count, o->type)
+                       : MPI_SUCCESS;
 }
 
-int wsp_operand_unpack(struct wsp_operand *operand, int count, MPI_Datatype type)
+int wsp_operand_open_packed(struct wsp_operand *operand, const void *base, int count,
+                            MPI_Datatype type)
 {
-    uint64_t length;
-    if (!operand->is_split)
-        return MPI_SUCCESS;
-    int err = wire_length(count, type, &length);
-    return err == MPI_SUCCESS ? wsp_type_unpack(operand->wire, length, operand->base, count, type)
-                              : err;
+    int err = wsp_operand_open(operand, base, count, type);
+    return err == MPI_SUCCESS ? wsp_operand_pack(operand) : err;
 }
 
 void wsp_operand_close(struct wsp_operand *operand)

@@ -1,109 +1,129 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "coll/phase.h"
 
-#include "host/home.h"
 #include "host/host.h"
 
-#define LARGE_BYTES 65536
+/* Home messages of a collective carry its tag; more are never under way than this at a time. */
+#define HOME_TAGS (1 << 24)
 
-static bool is_alone(const struct wsp_comm *comm)
+static bool is_alone(const struct wsp_schedule *s)
 {
-    return wsp_comm_here(comm)->n_ranks == 1;
+    return wsp_comm_here(s->comm)->n_ranks == 1;
 }
 
-int wsp_phase_enter(struct wsp_comm *comm)
+/* What the host finds wrong on the handle it tells the program's error handler itself. */
+static int first_phase(struct wsp_schedule *s, int err)
 {
-    return is_alone(comm) ? MPI_SUCCESS : wsp_home_enter(comm->handle);
-}
-
-/* Also for a rank that is alone: the host checks operation and type, and raises what is wrong. */
-int wsp_phase_reduce(struct wsp_comm *comm, const void *sendbuf, void *recvbuf, int count,
-                     MPI_Datatype type, uint64_t n_bytes, MPI_Op op, int root)
-{
-    MPI_Request request;
-    int err;
-    if (n_bytes >= LARGE_BYTES) {
-        err = wsp_phase_enter(comm);
-        return err == MPI_SUCCESS
-                   ? host.Reduce(sendbuf, recvbuf, count, type, op, root, comm->handle)
-                   : err;
-    }
-    err = host.Ireduce(sendbuf, recvbuf, count, type, op, root, comm->handle, &request);
-    return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;
-}
-
-static int gather_blocks(struct wsp_comm *comm, const void *mine, uint64_t block, int count,
-                         MPI_Datatype type, void *all, int root)
-{
-    MPI_Request request;
-    const void *from = mine ? mine : MPI_IN_PLACE;
-    int err;
-    if (block >= LARGE_BYTES) {
-        err = wsp_home_enter(comm->handle);
-        return err == MPI_SUCCESS
-                   ? host.Gather(from, count, type, all, count, type, root, comm->handle)
-                   : err;
-    }
-    err = host.Igather(from, count, type, all, count, type, root, comm->handle, &request);
-    return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;
-}
-
-int wsp_phase_gather(struct wsp_comm *comm, const void *mine, uint64_t block, void *all, int root)
-{
-    MPI_Datatype type;
-    int count;
-    bool is_derived;
-    int err = wsp_type_of_bytes(block, &type, &count, &is_derived);
-    if (err != MPI_SUCCESS)
-        return err;
-    err = gather_blocks(comm, mine, block, count, type, all, root);
-    if (is_derived)
-        host.Type_free(&type);
+    s->is_raised = s->is_raised || (err != MPI_SUCCESS && s->err == MPI_SUCCESS);
     return err;
 }
 
-/* The code must arrive before the blocking form, so that all know whether there will be one. */
-static int bcast_large(MPI_Comm home, int root, int code, void *buffer, int count,
-                       MPI_Datatype type)
+int wsp_phase_enter(struct wsp_schedule *s)
 {
-    MPI_Request request;
-    int err = host.Ibcast(&code, 1, MPI_INT, root, home, &request);
-    if (err == MPI_SUCCESS)
-        err = wsp_home_complete(&request);
-    if (err != MPI_SUCCESS || code != MPI_SUCCESS)
-        return err != MPI_SUCCESS ? err : code;
-    err = wsp_home_enter(home);
-    return err == MPI_SUCCESS ? host.Bcast(buffer, count, type, root, home) : err;
+    if (is_alone(s))
+        return MPI_SUCCESS;
+    return first_phase(s, host.Ibarrier(s->comm->handle, wsp_schedule_slot(s)));
 }
 
-int wsp_phase_bcast(struct wsp_comm *comm, int root, int code, void *buffer, int count,
-                    MPI_Datatype type, uint64_t n_bytes)
+/* Also for a rank that is alone: the host checks operation and type. */
+int wsp_phase_reduce(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, int count,
+                     MPI_Datatype type, MPI_Op op, int root)
 {
-    if (is_alone(comm))
-        return code;
-    if (n_bytes >= LARGE_BYTES)
-        return bcast_large(comm->phase2, root, code, buffer, count, type);
-    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-    int err = host.Ibcast(&code, 1, MPI_INT, root, comm->phase2, &requests[0]);
+    return first_phase(s, host.Ireduce(sendbuf, recvbuf, count, type, op, root, s->comm->handle,
+                                       wsp_schedule_slot(s)));
+}
+
+int wsp_phase_scan(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, int count,
+                   MPI_Datatype type, MPI_Op op, bool is_exclusive)
+{
+    typeof(host.Iscan) scan = is_exclusive ? host.Iexscan : host.Iscan;
+    return first_phase(
+        s, scan(sendbuf, recvbuf, count, type, op, s->comm->handle, wsp_schedule_slot(s)));
+}
+
+/* n bytes for a call of the host; a type made for it lives as long as the schedule. */
+static int bytes_type(struct wsp_schedule *s, uint64_t n, MPI_Datatype *type, int *count)
+{
+    bool is_derived;
+    int err = wsp_type_of_bytes(n, type, count, &is_derived);
+    if (err == MPI_SUCCESS && is_derived)
+        wsp_schedule_take_type(s, *type);
+    return err;
+}
+
+int wsp_phase_gather(struct wsp_schedule *s, const void *mine, uint64_t block, void *all, int root)
+{
+    MPI_Datatype type;
+    int count, err = bytes_type(s, block, &type, &count);
+    if (err != MPI_SUCCESS)
+        return err;
+    return first_phase(s, host.Igather(mine ? mine : MPI_IN_PLACE, count, type, all, count, type,
+                                       root, s->comm->handle, wsp_schedule_slot(s)));
+}
+
+int wsp_phase_bcast(struct wsp_schedule *s, int root, void *buffer, int count, MPI_Datatype type,
+                    uint64_t n_bytes)
+{
+    if (is_alone(s))
+        return MPI_SUCCESS;
+    s->agreed = s->err;
+    int err = host.Ibcast(&s->agreed, 1, MPI_INT, root, s->comm->phase2, wsp_schedule_slot(s));
     if (err == MPI_SUCCESS && n_bytes > 0)
-        err = host.Ibcast(buffer, count, type, root, comm->phase2, &requests[1]);
-    for (int i = 0; i < 2; i++) {
-        int ended = requests[i] == MPI_REQUEST_NULL ? MPI_SUCCESS : wsp_home_complete(&requests[i]);
-        if (err == MPI_SUCCESS)
-            err = ended;
-    }
-    return err != MPI_SUCCESS ? err : code;
+        err = host.Ibcast(buffer, count, type, root, s->comm->phase2, wsp_schedule_slot(s));
+    return err;
 }
 
-int wsp_phase_bcast_bytes(struct wsp_comm *comm, int root, int code, void *bytes, uint64_t n_bytes)
+int wsp_phase_bcast_bytes(struct wsp_schedule *s, int root, void *bytes, uint64_t n_bytes)
+{
+    MPI_Datatype type;
+    int count, err = bytes_type(s, n_bytes, &type, &count);
+    return err == MPI_SUCCESS ? wsp_phase_bcast(s, root, bytes, count, type, n_bytes) : err;
+}
+
+static int home_tag(const struct wsp_schedule *s)
+{
+    return (int)(s->tag % HOME_TAGS);
+}
+
+int wsp_phase_send(struct wsp_schedule *s, int home_rank, const void *buffer, int count,
+                   MPI_Datatype type)
+{
+    MPI_Request *slot = wsp_schedule_slot(s);
+    if (!slot)
+        return MPI_ERR_NO_MEM;
+    return host.Isend(buffer, count, type, home_rank, home_tag(s), s->comm->phase2, slot);
+}
+
+int wsp_phase_receive(struct wsp_schedule *s, int home_rank, void *buffer, int count,
+                      MPI_Datatype type)
+{
+    MPI_Request *slot = wsp_schedule_slot(s);
+    if (!slot)
+        return MPI_ERR_NO_MEM;
+    return host.Irecv(buffer, count, type, home_rank, home_tag(s), s->comm->phase2, slot);
+}
+
+int wsp_phase_send_bytes(struct wsp_schedule *s, int home_rank, const void *bytes, uint64_t n_bytes)
 {
     MPI_Datatype type;
     int count;
     bool is_derived;
     int err = wsp_type_of_bytes(n_bytes, &type, &count, &is_derived);
-    if (err != MPI_SUCCESS)
-        return err;
-    err = wsp_phase_bcast(comm, root, code, bytes, count, type, n_bytes);
+    if (err == MPI_SUCCESS)
+        err = wsp_phase_send(s, home_rank, bytes, count, type);
+    if (is_derived)
+        host.Type_free(&type);
+    return err;
+}
+
+int wsp_phase_receive_bytes(struct wsp_schedule *s, int home_rank, void *bytes, uint64_t n_bytes)
+{
+    MPI_Datatype type;
+    int count;
+    bool is_derived;
+    int err = wsp_type_of_bytes(n_bytes, &type, &count, &is_derived);
+    if (err == MPI_SUCCESS)
+        err = wsp_phase_receive(s, home_rank, bytes, count, type);
     if (is_derived)
         host.Type_free(&type);
     return err;

@@ -4,188 +4,246 @@
  * them in the order of sites: everywhere the same bits. Operations are the host's to call. */
 #include "coll/reduce.h"
 
-#include "coll/exchange.h"
-#include "coll/phase.h"
+#include "coll/operation.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "wide.h"
 
 #include <stdlib.h>
 
-static void close_parts(struct wsp_operand *parts, int n)
+/* Room for the own part, and where the result is made for those of all sites. The last of them is
+ * recvbuf itself: there the combination ends. */
+static int open_parts(struct wsp_reduction *r)
 {
-    for (int p = 0; parts && p < n; p++)
-        wsp_operand_close(&parts[p]);
-    free(parts);
-}
-
-/* Room for every site's part. The last is recvbuf itself: there the combination ends. */
-static int open_parts(const struct wsp_reduction *r, struct wsp_operand **parts)
-{
-    int n = r->comm->n_parts, err = MPI_SUCCESS;
-    *parts = calloc((size_t)n, sizeof **parts);
-    if (!*parts)
+    int n = wsp_reduction_has_result(r) ? r->s.comm->n_parts : 1, err = MPI_SUCCESS;
+    r->parts = calloc((size_t)n, sizeof *r->parts);
+    if (!r->parts)
         return MPI_ERR_NO_MEM;
-    for (int p = 0; err == MPI_SUCCESS && p < n - 1; p++)
-        err = wsp_operand_make(&(*parts)[p], r->count, r->type);
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_open(&(*parts)[n - 1], r->recvbuf, r->count, r->type);
+    r->n_parts = n;
+    for (int p = 0; err == MPI_SUCCESS && p < n; p++)
+        err = n > 1 && p == n - 1 ? wsp_operand_open(&r->parts[p], r->recvbuf, r->count, r->type)
+                                  : wsp_operand_make(&r->parts[p], r->count, r->type);
     return err;
 }
 
-static int reduce_at_home(const struct wsp_reduction *r, void *result)
+static struct wsp_operand *own_part(struct wsp_reduction *r)
 {
-    const void *operand = wsp_reduction_operand(r);
-    if (result == operand && wsp_reduction_is_collector(r))
-        operand = MPI_IN_PLACE;
-    return wsp_phase_reduce(r->comm, operand, result, r->count, r->type, r->n_bytes, r->op,
-                            r->home_root);
+    return &r->parts[r->n_parts > 1 ? r->s.comm->part : 0];
 }
 
-/* Has all parts but this site's own brought here, and sends that to whom it is for. */
-static int exchange_parts(const struct wsp_reduction *r, struct wsp_operand *parts)
+/* Not while recvbuf, where the last part lands, still holds the operand. */
+static int expect_parts(struct wsp_reduction *r)
 {
-    const struct wsp_comm *comm = r->comm;
-    struct wsp_exchange exchange;
-    int err = wsp_exchange_open(&exchange, r->comm, r->tag, 2 * comm->n_parts);
-    if (err != MPI_SUCCESS)
-        return err;
-    for (int p = 0; p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_receive(&exchange, comm->parts[p].ranks[0], parts[p].wire, r->n_bytes);
-    for (int p = 0; r->root < 0 && p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_send(&exchange, comm->parts[p].ranks[0], parts[comm->part].wire,
-                              r->n_bytes);
-    err = wsp_exchange_finish(&exchange);
+    const struct wsp_comm *comm = r->s.comm;
+    int err = wsp_schedule_open_exchange(&r->s, 2 * comm->n_parts);
     for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
         if (p != comm->part)
-            err = wsp_operand_unpack(&parts[p], r->count, r->type);
+            wsp_exchange_receive(&r->s.exchange, comm->parts[p].ranks[0], r->parts[p].wire,
+                                 r->n_bytes);
     return err;
 }
 
-static int combine_parts(const struct wsp_reduction *r, struct wsp_operand *parts)
+static int reduce_at_home(struct wsp_schedule *s)
+{
+    struct wsp_reduction *r = (struct wsp_reduction *)s;
+    const void *operand = wsp_reduction_operand(r);
+    void *result = NULL;
+    int err = s->err;
+    if (wsp_reduction_is_collector(r)) {
+        if (err == MPI_SUCCESS)
+            err = open_parts(r);
+        if (err == MPI_SUCCESS)
+            result = own_part(r)->base;
+        if (result == operand)
+            operand = MPI_IN_PLACE;
+    }
+    if (err == MPI_SUCCESS)
+        err = wsp_phase_reduce(s, operand, result, r->count, r->type, r->op, r->home_root);
+    if (err == MPI_SUCCESS && wsp_reduction_has_result(r) && r->sendbuf != MPI_IN_PLACE) {
+        err = expect_parts(r);
+        s->defers_exchange = true;
+    }
+    return err;
+}
+
+static int send_own_part(struct wsp_reduction *r, struct wsp_operand *own)
+{
+    struct wsp_schedule *s = &r->s;
+    const struct wsp_comm *comm = s->comm;
+    if (r->root >= 0) {
+        int err = wsp_schedule_open_exchange(s, 1);
+        if (err == MPI_SUCCESS)
+            wsp_exchange_send(&s->exchange, r->root, own->wire, r->n_bytes);
+        return err;
+    }
+    for (int p = 0; p < comm->n_parts; p++)
+        if (p != comm->part)
+            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], own->wire, r->n_bytes);
+    return MPI_SUCCESS;
+}
+
+static int exchange_parts(struct wsp_schedule *s)
+{
+    struct wsp_reduction *r = (struct wsp_reduction *)s;
+    int err = MPI_SUCCESS;
+    if (s->err != MPI_SUCCESS || !wsp_reduction_is_collector(r))
+        return MPI_SUCCESS;
+    if (wsp_reduction_has_result(r) && !s->has_exchange)
+        err = expect_parts(r);
+    if (err == MPI_SUCCESS)
+        err = wsp_operand_pack(own_part(r));
+    return err == MPI_SUCCESS && r->root != s->comm->rank ? send_own_part(r, own_part(r)) : err;
+}
+
+static int combine_parts(struct wsp_reduction *r)
 {
     int err = MPI_SUCCESS;
-    for (int p = 1; err == MPI_SUCCESS && p < r->comm->n_parts; p++)
-        err = host.Reduce_local(parts[p - 1].base, parts[p].base, r->count, r->type, r->op);
+    for (int p = 0; err == MPI_SUCCESS && p < r->n_parts; p++)
+        if (p != r->s.comm->part)
+            err = wsp_operand_unpack(&r->parts[p]);
+    for (int p = 1; err == MPI_SUCCESS && p < r->n_parts; p++)
+        err = host.Reduce_local(r->parts[p - 1].base, r->parts[p].base, r->count, r->type, r->op);
     return err;
 }
 
-static int collect_all(const struct wsp_reduction *r, bool *is_raised)
+static int combine(struct wsp_schedule *s)
 {
-    struct wsp_operand *parts;
-    int err = open_parts(r, &parts);
-    if (err == MPI_SUCCESS) {
-        err = reduce_at_home(r, parts[r->comm->part].base);
-        *is_raised = err != MPI_SUCCESS;
-    }
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_pack(&parts[r->comm->part], r->count, r->type);
-    if (err == MPI_SUCCESS)
-        err = exchange_parts(r, parts);
-    if (err == MPI_SUCCESS)
-        err = combine_parts(r, parts);
-    close_parts(parts, r->comm->n_parts);
+    struct wsp_reduction *r = (struct wsp_reduction *)s;
+    if (s->err != MPI_SUCCESS || !wsp_reduction_has_result(r))
+        return MPI_SUCCESS;
+    return r->part_of ? wsp_reduce_runs_combine(r) : combine_parts(r);
+}
+
+/* An error that every rank has from the start keeps all of them from waiting here. */
+static int combine_and_spread(struct wsp_schedule *s)
+{
+    struct wsp_reduction *r = (struct wsp_reduction *)s;
+    if (s->is_raised)
+        return MPI_SUCCESS;
+    int err = combine(s);
+    if (s->err == MPI_SUCCESS)
+        s->err = err;
+    return wsp_phase_bcast(s, 0, r->recvbuf, r->count, r->type, r->n_bytes);
+}
+
+static const struct wsp_step to_root[] = {
+    {reduce_at_home, false}, {exchange_parts, false}, {combine, false}, {NULL, false}};
+static const struct wsp_step to_all[] = {
+    {reduce_at_home, false}, {exchange_parts, false}, {combine_and_spread, true}, {NULL, false}};
+static const struct wsp_step runs_to_root[] = {{wsp_reduce_runs_gather, false},
+                                               {wsp_reduce_runs_exchange, false},
+                                               {combine, false},
+                                               {NULL, false}};
+static const struct wsp_step runs_to_all[] = {{wsp_reduce_runs_gather, false},
+                                              {wsp_reduce_runs_exchange, false},
+                                              {combine_and_spread, true},
+                                              {NULL, false}};
+
+static void close_reduction(struct wsp_schedule *s)
+{
+    struct wsp_reduction *r = (struct wsp_reduction *)s;
+    for (int p = 0; p < r->n_parts; p++)
+        wsp_operand_close(&r->parts[p]);
+    free(r->parts);
+    wsp_reduce_runs_close(r);
+    wsp_operation_release(r->op);
+}
+
+/* The arguments of a call. */
+struct arguments {
+    const void *sendbuf;
+    void *recvbuf;
+    int count;
+    MPI_Datatype type;
+    MPI_Op op;
+    int root;
+};
+
+static int check(const struct arguments *a, const struct wsp_comm *comm, struct wsp_layout *layout)
+{
+    bool has_recvbuf = a->root < 0 || a->root == comm->rank;
+    const void *operand = a->sendbuf == MPI_IN_PLACE ? a->recvbuf : a->sendbuf;
+    if (!has_recvbuf && a->sendbuf == MPI_IN_PLACE)
+        return MPI_ERR_ARG;
+    int err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
+    if (err == MPI_SUCCESS && has_recvbuf)
+        err = wsp_coll_check_buffer(a->recvbuf, a->count, a->type, layout);
+    if (err == MPI_SUCCESS && a->op == MPI_OP_NULL)
+        err = MPI_ERR_OP;
+    if (err == MPI_SUCCESS && has_recvbuf && a->count > 0 &&
+        (a->recvbuf == MPI_IN_PLACE || a->recvbuf == a->sendbuf))
+        err = MPI_ERR_BUFFER;
     return err;
 }
 
-static int send_part(const struct wsp_reduction *r, struct wsp_operand *part)
+static const struct wsp_step *choose_steps(const struct arguments *a, struct wsp_comm *comm,
+                                           uint64_t n_bytes)
 {
-    struct wsp_exchange exchange;
-    int err = wsp_operand_pack(part, r->count, r->type);
-    if (err == MPI_SUCCESS)
-        err = wsp_exchange_open(&exchange, r->comm, r->tag, 1);
-    if (err != MPI_SUCCESS)
-        return err;
-    wsp_exchange_send(&exchange, r->root, part->wire, r->n_bytes);
-    return wsp_exchange_finish(&exchange);
+    int commutes = 1;
+    host.Op_commutative(a->op, &commutes);
+    if (n_bytes == 0)
+        return &to_root[3]; /* nothing travels, and nobody need wait */
+    if (commutes || wsp_coll_parts_are_runs(comm))
+        return a->root < 0 ? to_all : to_root;
+    return a->root < 0 ? runs_to_all : runs_to_root;
 }
 
-static int collect_and_send(const struct wsp_reduction *r, bool *is_raised)
-{
-    struct wsp_operand part;
-    int err = wsp_operand_make(&part, r->count, r->type);
-    if (err == MPI_SUCCESS) {
-        err = reduce_at_home(r, part.base);
-        *is_raised = err != MPI_SUCCESS;
-    }
-    if (err == MPI_SUCCESS)
-        err = send_part(r, &part);
-    wsp_operand_close(&part);
-    return err;
-}
-
-static int reduce(struct wsp_reduction *r, bool *is_raised)
-{
-    int commutes = 0;
-    int err = host.Op_commutative(r->op, &commutes);
-    if (err != MPI_SUCCESS)
-        return err;
-    r->tag = wsp_coll_draw_tag(r->comm);
-    if (!commutes && !wsp_coll_parts_are_runs(r->comm))
-        return wsp_reduce_runs(r, is_raised);
-    if (wsp_reduction_has_result(r))
-        return collect_all(r, is_raised);
-    if (wsp_reduction_is_collector(r))
-        return collect_and_send(r, is_raised);
-    err = reduce_at_home(r, NULL);
-    *is_raised = err != MPI_SUCCESS;
-    return err;
-}
-
-static int check(struct wsp_reduction *r, bool has_recvbuf)
+static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *request)
 {
     struct wsp_layout layout;
-    int err = wsp_coll_check_buffer(wsp_reduction_operand(r), r->count, r->type, &layout);
-    if (err == MPI_SUCCESS && has_recvbuf)
-        err = wsp_coll_check_buffer(r->recvbuf, r->count, r->type, &layout);
-    if (err == MPI_SUCCESS && r->op == MPI_OP_NULL)
-        err = MPI_ERR_OP;
-    if (err == MPI_SUCCESS && has_recvbuf && r->count > 0 &&
-        (r->recvbuf == MPI_IN_PLACE || r->recvbuf == r->sendbuf))
-        err = MPI_ERR_BUFFER;
-    r->n_bytes = err == MPI_SUCCESS ? layout.size * (uint64_t)r->count : 0;
-    return err;
+    int err = check(a, comm, &layout);
+    if (err != MPI_SUCCESS)
+        return wsp_raise(comm->handle, err);
+    uint64_t n_bytes = layout.size * (uint64_t)a->count;
+    struct wsp_reduction *r =
+        wsp_schedule_new(sizeof *r, comm, choose_steps(a, comm, n_bytes), close_reduction);
+    if (!r)
+        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+    r->sendbuf = a->sendbuf;
+    r->recvbuf = a->recvbuf;
+    r->count = a->count;
+    r->type = a->type;
+    r->n_bytes = n_bytes;
+    r->op = a->op;
+    r->root = a->root;
+    r->home_root = a->root >= 0 && comm->home[a->root] >= 0 ? comm->home[a->root] : 0;
+    wsp_operation_hold(a->op);
+    if (request)
+        r->s.err = wsp_schedule_keep_type(&r->s, a->type);
+    return wsp_schedule_run(&r->s, request);
+}
+
+static int start_rooted(const struct arguments *a, MPI_Comm handle, MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    int err = wsp_coll_check_root(comm, a->root);
+    return err == MPI_SUCCESS ? start(a, comm, request) : wsp_raise(handle, err);
 }
 
 int wide_Reduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
-                int root, MPI_Comm handle)
+                int root, MPI_Comm comm)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
-    struct wsp_reduction r = {.comm = comm, .sendbuf = sendbuf, .recvbuf = recvbuf};
-    r.count = count;
-    r.type = datatype;
-    r.op = op;
-    r.root = root;
-    bool is_raised = false;
-    int err = wsp_coll_check_root(comm, root);
-    if (err == MPI_SUCCESS && sendbuf == MPI_IN_PLACE && comm->rank != root)
-        err = MPI_ERR_ARG;
-    if (err == MPI_SUCCESS)
-        err = check(&r, comm->rank == root);
-    if (err == MPI_SUCCESS && r.n_bytes > 0) {
-        r.home_root = comm->home[root] >= 0 ? comm->home[root] : 0;
-        err = reduce(&r, &is_raised);
-    }
-    return err == MPI_SUCCESS || is_raised ? err : wsp_raise(handle, err);
+    return start_rooted(&(struct arguments){sendbuf, recvbuf, count, datatype, op, root}, comm,
+                        NULL);
+}
+
+int wide_Ireduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
+                 int root, MPI_Comm comm, MPI_Request *request)
+{
+    return start_rooted(&(struct arguments){sendbuf, recvbuf, count, datatype, op, root}, comm,
+                        request);
 }
 
 int wide_Allreduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
-                   MPI_Comm handle)
+                   MPI_Comm comm)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
-    struct wsp_reduction r = {.comm = comm, .sendbuf = sendbuf, .recvbuf = recvbuf};
-    r.count = count;
-    r.type = datatype;
-    r.op = op;
-    r.root = -1;
-    bool is_raised = false;
-    int err = check(&r, true);
-    if (err == MPI_SUCCESS && r.n_bytes > 0) {
-        err = reduce(&r, &is_raised);
-        if (!is_raised) /* else every rank has the same argument wrong */
-            err = wsp_phase_bcast(comm, 0, err, recvbuf, count, datatype, r.n_bytes);
-    }
-    return err == MPI_SUCCESS || is_raised ? err : wsp_raise(handle, err);
+    return start(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, wsp_comm_of(comm),
+                 NULL);
+}
+
+int wide_Iallreduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
+                    MPI_Comm comm, MPI_Request *request)
+{
+    return start(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, wsp_comm_of(comm),
+                 request);
 }

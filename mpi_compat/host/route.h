@@ -3,6 +3,7 @@
 #ifndef WSP_MPI_HOST_ROUTE_H
 #define WSP_MPI_HOST_ROUTE_H
 
+#include "coll/coll.h"
 #include "comm/comm.h"
 #include "group/group.h"
 #include "match/match.h"
@@ -46,7 +47,9 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 /* True while a blocking call of the host could keep this thread from work that only it can do. */
 static inline bool wsp_must_drive(void)
 {
-    return wsp_job.is_threaded || atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0;
+    return wsp_job.is_threaded ||
+           atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0 ||
+           atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) > 0;
 }
 
 #endif

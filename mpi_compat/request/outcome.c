@@ -14,7 +14,9 @@ static pthread_mutex_t orphan_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 struct wsp_op *wsp_request_op(struct wsp_request *request)
 {
-    return request->kind == WSP_REQUEST_SEND ? &request->op : &request->posted.op;
+    return request->kind == WSP_REQUEST_SEND || request->kind == WSP_REQUEST_COLL
+               ? &request->op
+               : &request->posted.op;
 }
 
 bool wsp_request_is_done(struct wsp_request *request)
@@ -31,7 +33,7 @@ static uint64_t landed_bytes(const struct wsp_posted *posted)
 
 void wsp_request_peek(struct wsp_request *request, MPI_Status *status)
 {
-    if (!request->is_active) {
+    if (!request->is_active || request->kind == WSP_REQUEST_COLL) {
         wsp_status_empty(status);
     } else if (request->kind == WSP_REQUEST_SEND) {
         wsp_status_fill(status, MPI_ANY_SOURCE, MPI_ANY_TAG, 0,
@@ -80,6 +82,10 @@ int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Statu
         wsp_request_peek(request, status);
         if (request->is_active && request->op.err != WSP_ERR_CANCELLED)
             code = wsp_mpi_class(request->op.err);
+    } else if (request->kind == WSP_REQUEST_COLL) {
+        wsp_status_empty(status);
+        code = request->coll_code;
+        is_raised = request->is_coll_raised;
     } else {
         code = take_receive(request, status, &is_raised);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "request/progress.h"
 #include "base/clock.h"
+#include "coll/coll.h"
 #include "host/host.h"
 #include "request/wildcard.h"
 
@@ -25,6 +26,8 @@ void wsp_progress(struct wsp_pause *pause)
     int is_there;
     wsp_wildcard_settle();
     host.Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, wsp_job.self, &is_there, MPI_STATUS_IGNORE);
+    if (wsp_coll_progress())
+        pause->n_idle = 0;
     drive_link(pause);
 }
 
@@ -37,6 +40,8 @@ int wsp_drive_host(MPI_Request *request, MPI_Status *status)
         if (code || is_done)
             return code;
         wsp_wildcard_settle();
+        if (wsp_coll_progress())
+            pause.n_idle = 0;
         drive_link(&pause);
     }
 }

@@ -20,7 +20,8 @@ enum wsp_request_kind {
     WSP_REQUEST_NOTE,    /* a home receive: the host's request */
     WSP_REQUEST_SEND,    /* a wide send */
     WSP_REQUEST_RECEIVE, /* a receive from a wide source, or from any source */
-    WSP_REQUEST_MESSAGE  /* MPI_Imrecv of a wide message */
+    WSP_REQUEST_MESSAGE, /* MPI_Imrecv of a wide message */
+    WSP_REQUEST_COLL     /* a collective on a spanning communicator */
 };
 
 enum wsp_send_mode { WSP_MODE_STANDARD, WSP_MODE_BUFFERED, WSP_MODE_SYNCHRONOUS, WSP_MODE_READY };
@@ -45,7 +46,7 @@ struct wsp_request {
     struct wsp_arguments arguments;
     void *packed; /* packed bytes where the type is not contiguous; malloc'ed */
 
-    struct wsp_op op;         /* sends */
+    struct wsp_op op;         /* sends; of a collective only `done` */
     struct wsp_posted posted; /* receives */
 
     /* Receives from any source: the half that is posted at the host. */
@@ -54,6 +55,9 @@ struct wsp_request {
     bool is_home_done;         /* the host's half has a message (or was cancelled by the program) */
     bool is_half_cancelled;    /* MPI_Cancel was called on it */
     struct wsp_node orphan_node;
+
+    int coll_code; /* how a collective ended; written before its op is done */
+    bool is_coll_raised;
 };
 
 /* How many requests the map holds. */

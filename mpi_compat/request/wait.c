@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_Wait, _Test, _Request_get_status, _Request_free, _Cancel: one request. */
+#include "coll/coll.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "host/route.h"
@@ -41,6 +42,7 @@ int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
     struct wsp_request *request = wsp_request_of(*handle);
     if (!request || request->kind == WSP_REQUEST_NOTE) {
         wsp_wildcard_settle();
+        wsp_coll_progress();
         int code = host.Test(handle, flag, status);
         if (request && *flag)
             wsp_note_settle(request, *handle, status);
@@ -58,6 +60,7 @@ int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
     struct wsp_request *request = wsp_request_of(handle);
     if (!request || request->kind == WSP_REQUEST_NOTE) {
         wsp_wildcard_settle();
+        wsp_coll_progress();
         int code = host.Request_get_status(handle, flag, status);
         if (request && *flag)
             wsp_status_translate(request->comm, status);
@@ -83,6 +86,8 @@ int wide_Request_free(MPI_Request *handle)
             wsp_request_delete(request);
         return code;
     }
+    if (request->kind == WSP_REQUEST_COLL) /* MPI-3.1, 5.12 */
+        return wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
     wsp_request_abandon(request);
     *handle = MPI_REQUEST_NULL;
     return MPI_SUCCESS;
@@ -93,6 +98,8 @@ int wide_Cancel(MPI_Request *handle)
     struct wsp_request *request = wsp_request_of(*handle);
     if (!request || request->kind == WSP_REQUEST_NOTE)
         return host.Cancel(handle);
+    if (request->kind == WSP_REQUEST_COLL)
+        return wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
     wsp_wildcard_settle();
     wsp_request_cancel(request);
     return MPI_SUCCESS;

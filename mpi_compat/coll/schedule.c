@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "coll/schedule.h"
+
+#include "coll/coll.h"
+#include "host/error.h"
+#include "host/host.h"
+#include "request/progress.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+atomic_int wsp_coll_n_running;
+
+/* In the order of calls. Recursive: an error handler of the program may start a collective. */
+static struct wsp_list running = {{&running.head, &running.head}};
+static pthread_mutex_t running_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static bool is_progressing; /* under the lock */
+
+void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step *steps,
+                       void (*close)(struct wsp_schedule *schedule))
+{
+    struct wsp_schedule *s = calloc(1, size);
+    if (!s)
+        return NULL;
+    wsp_node_init(&s->node);
+    s->comm = wsp_comm_hold(comm);
+    s->tag = comm->coll_sequence++ % WSP_TAG_TALK;
+    s->steps = steps;
+    s->close = close;
+    s->home = s->home_few;
+    s->home_capacity = (int)(sizeof s->home_few / sizeof *s->home_few);
+    return s;
+}
+
+MPI_Request *wsp_schedule_slot(struct wsp_schedule *s)
+{
+    if (s->n_home == s->home_capacity) {
+        int capacity = 4 * s->home_capacity;
+        MPI_Request *bigger = malloc((size_t)capacity * sizeof *bigger);
+        if (!bigger)
+            return NULL;
+        memcpy(bigger, s->home, (size_t)s->n_home * sizeof *bigger);
+        if (s->home != s->home_few)
+            free(s->home);
+        s->home = bigger;
+        s->home_capacity = capacity;
+    }
+    s->home[s->n_home] = MPI_REQUEST_NULL;
+    return &s->home[s->n_home++];
+}
+
+void wsp_schedule_take_type(struct wsp_schedule *s, MPI_Datatype type)
+{
+    s->held[s->n_held++] = type;
+}
+
+/* A duplicate holds the type that it was made from. */
+int wsp_schedule_keep_type(struct wsp_schedule *s, MPI_Datatype type)
+{
+    int n_integers, n_addresses, n_types, combiner;
+    MPI_Datatype twin;
+    int err = host.Type_get_envelope(type, &n_integers, &n_addresses, &n_types, &combiner);
+    if (err != MPI_SUCCESS || combiner == MPI_COMBINER_NAMED)
+        return err;
+    err = host.Type_dup(type, &twin);
+    if (err == MPI_SUCCESS)
+        wsp_schedule_take_type(s, twin);
+    return err;
+}
+
+int wsp_schedule_open_exchange(struct wsp_schedule *s, int n_max)
+{
+    int err = wsp_exchange_open(&s->exchange, s->comm, s->tag, n_max);
+    s->has_exchange = err == MPI_SUCCESS;
+    return err;
+}
+
+static void note_error(struct wsp_schedule *s, int err)
+{
+    if (s->err == MPI_SUCCESS)
+        s->err = err;
+}
+
+/* Frees all but what a waiting call still looks at. */
+static void release(struct wsp_schedule *s)
+{
+    if (s->close)
+        s->close(s);
+    for (int i = 0; i < s->n_held; i++)
+        host.Type_free(&s->held[i]);
+    if (s->home != s->home_few)
+        free(s->home);
+}
+
+static bool home_is_over(struct wsp_schedule *s)
+{
+    for (int i = 0; i < s->n_home; i++) {
+        int is_done = 1;
+        if (s->home[i] != MPI_REQUEST_NULL)
+            note_error(s, host.Test(&s->home[i], &is_done, MPI_STATUS_IGNORE));
+        if (!is_done)
+            return false;
+    }
+    s->n_home = 0;
+    return true;
+}
+
+static bool wide_is_over(struct wsp_schedule *s)
+{
+    if (!s->has_exchange)
+        return true;
+    if (!wsp_exchange_is_over(&s->exchange))
+        return false;
+    note_error(s, wsp_exchange_close(&s->exchange));
+    s->has_exchange = false;
+    return true;
+}
+
+/* True if every collective called before on this communicator has passed its turn. */
+static bool has_turn(const struct wsp_schedule *s)
+{
+    bool is_ours = true;
+    pthread_mutex_lock(&running_mutex);
+    WSP_LIST_EACH(node, &running)
+    {
+        const struct wsp_schedule *other = WSP_CONTAINER(node, struct wsp_schedule, node);
+        if (other == s)
+            break;
+        is_ours = is_ours && (other->comm != s->comm || other->has_passed);
+    }
+    pthread_mutex_unlock(&running_mutex);
+    return is_ours;
+}
+
+/* Runs steps as far as they go; true if anything was done. */
+static bool advance(struct wsp_schedule *s)
+{
+    bool is_news = false;
+    while (home_is_over(s) && (s->defers_exchange || wide_is_over(s))) {
+        note_error(s, s->agreed);
+        s->agreed = MPI_SUCCESS;
+        if (!s->steps->run) {
+            if (!wide_is_over(s))
+                return is_news;
+            atomic_store_explicit(&s->is_over, true, memory_order_relaxed);
+            return true;
+        }
+        if (s->steps->at_turn && !has_turn(s))
+            return is_news;
+        const struct wsp_step *step = s->steps++;
+        s->has_passed = s->has_passed || step->at_turn;
+        s->defers_exchange = false;
+        note_error(s, step->run(s));
+        is_news = true;
+    }
+    return is_news;
+}
+
+/* The end of one that hangs on a request: the request may be gone as soon as its op is done. */
+static void hand_to_request(struct wsp_schedule *s)
+{
+    struct wsp_comm *comm = s->comm;
+    struct wsp_request *request = s->request;
+    request->coll_code = s->err;
+    request->is_coll_raised = s->is_raised;
+    release(s);
+    free(s);
+    atomic_store_explicit(&request->op.done, true, memory_order_release);
+    wsp_comm_release(comm);
+}
+
+bool wsp_coll_progress(void)
+{
+    bool is_news = false;
+    if (atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) == 0 ||
+        pthread_mutex_trylock(&running_mutex) != 0)
+        return false;
+    bool is_outermost = !is_progressing;
+    is_progressing = true;
+    struct wsp_node *next;
+    for (struct wsp_node *node = running.head.next; is_outermost && node != &running.head;
+         node = next) {
+        struct wsp_schedule *s = WSP_CONTAINER(node, struct wsp_schedule, node);
+        is_news = advance(s) || is_news;
+        next = node->next;
+        if (!atomic_load_explicit(&s->is_over, memory_order_relaxed))
+            continue;
+        wsp_node_remove(node);
+        atomic_fetch_sub(&wsp_coll_n_running, 1);
+        if (s->request)
+            hand_to_request(s);
+        else
+            atomic_store_explicit(&s->is_listed, false, memory_order_release);
+    }
+    is_progressing = is_progressing && !is_outermost;
+    pthread_mutex_unlock(&running_mutex);
+    return is_news;
+}
+
+static void list(struct wsp_schedule *s)
+{
+    pthread_mutex_lock(&running_mutex);
+    atomic_store_explicit(&s->is_listed, true, memory_order_relaxed);
+    wsp_list_push_back(&running, &s->node);
+    atomic_fetch_add(&wsp_coll_n_running, 1);
+    pthread_mutex_unlock(&running_mutex);
+}
+
+/* A blocking call: drives to the end. */
+static int drive(struct wsp_schedule *s)
+{
+    struct wsp_comm *comm = s->comm;
+    struct wsp_pause pause = {0};
+    if (!atomic_load(&s->is_over))
+        list(s);
+    while (atomic_load_explicit(&s->is_listed, memory_order_acquire))
+        wsp_progress(&pause);
+    int err = s->err;
+    bool is_raised = s->is_raised || s->is_quiet;
+    release(s);
+    free(s);
+    if (err != MPI_SUCCESS && !is_raised)
+        wsp_raise(comm->handle, err);
+    wsp_comm_release(comm);
+    return err;
+}
+
+/* A call that returns: what it started goes on with the request. */
+static int hang_on_request(struct wsp_schedule *s, struct wsp_request *request, MPI_Request *handle)
+{
+    s->request = request;
+    *handle = request->handle;
+    if (!atomic_load(&s->is_over)) {
+        list(s);
+        return MPI_SUCCESS;
+    }
+    int err = s->err;
+    if (err != MPI_SUCCESS) {
+        /* Wrong from the start: the call itself fails, and there is no request. */
+        *handle = MPI_REQUEST_NULL;
+        s->request = NULL;
+        wsp_request_delete(request);
+        return drive(s);
+    }
+    hand_to_request(s);
+    return MPI_SUCCESS;
+}
+
+int wsp_schedule_run(struct wsp_schedule *s, MPI_Request *handle)
+{
+    struct wsp_request *request = NULL;
+    if (handle) {
+        request = wsp_request_new(WSP_REQUEST_COLL, s->comm, MPI_REQUEST_NULL);
+        if (!request) {
+            s->err = MPI_ERR_NO_MEM;
+            atomic_store(&s->is_over, true);
+            return drive(s);
+        }
+    }
+    advance(s);
+    return request ? hang_on_request(s, request, handle) : drive(s);
+}
