@@ -243,17 +243,25 @@ static void begin(struct wsp_dial *dial)
     set_timer(dial, CONNECT_NS);
 }
 
+/* Keeps the count of failures, so that the host's other addresses have their turn. */
+static void begin_again(struct wsp_dial *dial)
+{
+    hang_up(dial);
+    dial->n_failures++;
+    begin(dial);
+}
+
 static void on_timer(void *user, uint64_t now_ns)
 {
     struct wsp_dial *dial = user;
     struct wsp_link *link = dial->stream->peer->link;
     wsp_link_enter(link);
-    if (dial->stage != WAITING) {
-        hang_up(dial);
+    if (dial->stage == WAITING) {
+        begin(dial);
+    } else {
         dial->stream->peer->dial_err = WSP_ERR_TIMEOUT;
-        dial->n_failures++;
+        begin_again(dial);
     }
-    begin(dial);
     wsp_link_leave(link);
 }
 
@@ -265,7 +273,10 @@ void wsp_dial_want(struct wsp_stream *stream, uint32_t generation)
     if (stream->dial) {
         if (stream->dial->generation >= generation)
             return;
-        wsp_dial_drop(stream);
+        stream->dial->generation = generation;
+        if (stream->dial->stage == PROVING)
+            begin_again(stream->dial); /* the hello said the older one */
+        return;
     }
     struct wsp_dial *dial = calloc(1, sizeof *dial);
     if (!dial)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define LEASE_NS  WSP_NS_PER_MS /* a program thread keeps the loop for so long */
@@ -51,11 +52,26 @@ static bool look(const struct wsp_link *link)
     return is_news;
 }
 
+/* The I/O thread has a descriptor of its own for this: a wake-up of the loop would be taken by
+ * whichever thread drives it, at worst over and over by the one that gave it. */
+static void wake_io_thread(struct wsp_link *link)
+{
+    uint64_t one = 1;
+    link->io_until_ns = 0;
+    link->io_woken = true;
+    ssize_t n = write(link->io_wake, &one, sizeof one);
+    (void)n; /* full: it is readable, which is all that is wanted */
+}
+
 void wsp_driver_check_deadline(struct wsp_link *link)
 {
-    uint64_t until_ns = link->is_driven ? link->driver_until_ns : link->io_until_ns;
-    if (wsp_loop_deadline(link->loop) < until_ns)
+    uint64_t deadline = wsp_loop_deadline(link->loop);
+    if (link->is_driven && deadline < link->driver_until_ns) {
+        link->driver_until_ns = 0;
         wsp_loop_wake(link->loop);
+    } else if (!link->is_driven && deadline < link->io_until_ns) {
+        wake_io_thread(link);
+    }
 }
 
 /* A timer that is very late tells that this process did not run: what the others sent meanwhile
@@ -196,6 +212,16 @@ static int io_turn(struct wsp_link *link)
     return in_ms(left(link->io_until_ns, now_ns));
 }
 
+static void drain_wake(struct wsp_link *link)
+{
+    uint64_t count;
+    if (!link->io_woken)
+        return; /* the sockets or the clock ended its sleep */
+    link->io_woken = false;
+    ssize_t n = read(link->io_wake, &count, sizeof count);
+    (void)n;
+}
+
 static void *io_main(void *user)
 {
     struct wsp_link *link = user;
@@ -207,27 +233,38 @@ static void *io_main(void *user)
         wsp_link_unlock(link);
         epoll_wait(link->outer_epoll, &event, 1, timeout_ms);
         wsp_link_lock(link);
+        drain_wake(link);
     }
     wsp_link_unlock(link);
     return NULL;
 }
 
-static wsp_err nest_loop(struct wsp_link *link)
+static wsp_err listen_to(struct wsp_link *link, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    if (epoll_ctl(link->outer_epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        return wsp_err_of_errno(errno);
+    return WSP_OK;
+}
+
+static wsp_err open_outer(struct wsp_link *link)
 {
     link->outer_epoll = epoll_create1(EPOLL_CLOEXEC);
     if (link->outer_epoll < 0)
         return wsp_err_of_errno(errno);
     wsp_link_note_descriptor(link, link->outer_epoll);
-    struct epoll_event event = {.events = EPOLLIN};
-    if (epoll_ctl(link->outer_epoll, EPOLL_CTL_ADD, wsp_loop_fd(link->loop), &event) != 0)
+    link->io_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (link->io_wake < 0)
         return wsp_err_of_errno(errno);
-    link->is_armed = true;
-    return WSP_OK;
+    wsp_link_note_descriptor(link, link->io_wake);
+    wsp_err err = listen_to(link, wsp_loop_fd(link->loop));
+    link->is_armed = !err;
+    return err ? err : listen_to(link, link->io_wake);
 }
 
 wsp_err wsp_driver_start(struct wsp_link *link)
 {
-    wsp_err err = nest_loop(link);
+    wsp_err err = open_outer(link);
     if (err)
         return err;
     /* Signals are the program's: its handlers must never run in our thread. */
@@ -244,13 +281,14 @@ void wsp_driver_stop(struct wsp_link *link)
 {
     wsp_link_lock(link);
     link->stop = true;
-    if (link->loop)
-        wsp_loop_wake(link->loop);
+    wake_io_thread(link);
     wsp_link_unlock(link);
     if (link->has_io_thread)
         pthread_join(link->io_thread, NULL);
     link->has_io_thread = false;
     if (link->outer_epoll >= 0)
         wsp_link_close_descriptor(link, link->outer_epoll);
-    link->outer_epoll = -1;
+    if (link->io_wake >= 0)
+        wsp_link_close_descriptor(link, link->io_wake);
+    link->outer_epoll = link->io_wake = -1;
 }

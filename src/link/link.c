@@ -93,7 +93,7 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
     pthread_condattr_destroy(&attributes);
     link->handler = *config->handler;
     link->user = config->user;
-    link->listener = link->outer_epoll = -1;
+    link->listener = link->outer_epoll = link->io_wake = -1;
     link->end_defaults =
         (struct wsp_end_config){.n_streams = (unsigned)wsp_opt_number(WSP_OPT_STREAMS),
                                 .segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),

@@ -141,10 +141,11 @@ struct wsp_link {
     /* Driving (driver.c), under the lock. */
     pthread_t io_thread;
     bool has_io_thread, stop;
-    int outer_epoll;
-    bool is_armed;                         /* outer_epoll looks at the loop */
-    bool is_driven;                        /* a program thread waits in the loop without the lock */
-    uint64_t program_ns;                   /* when a program thread drove last */
+    int outer_epoll, io_wake; /* io_wake: an eventfd that only the I/O thread listens to */
+    bool io_woken;            /* io_wake is readable */
+    bool is_armed;            /* outer_epoll looks at the loop */
+    bool is_driven;           /* a program thread waits in the loop without the lock */
+    uint64_t program_ns;      /* when a program thread drove last */
     uint64_t driver_until_ns, io_until_ns; /* when the waiting thread looks at the timers again */
     unsigned n_waiting;                    /* threads behind the one in the loop */
     pthread_cond_t round_done;
