@@ -118,12 +118,25 @@ static bool is_all_cut(const struct wsp_tx *tx)
     return tx->is_cut_once && (tx->is_cancelled || tx->cut == tx->envelope.length);
 }
 
+/* Twice what is under way in a round trip at the speed measured: with more than that
+ * unacknowledged, the first of it will be acknowledged sooner than it is copied. */
+static uint64_t tail_limit_bytes(const struct wsp_end *end)
+{
+    double rate_bps = 0;
+    for (unsigned i = 0; i < end->config.n_streams; i++)
+        rate_bps += end->slots[i].is_up ? end->slots[i].meter.rate_bps : 0;
+    if (rate_bps <= 0 || end->stats.rtt_ns == 0)
+        return UINT64_MAX; /* not known yet: the budget alone decides */
+    double bytes = 2 * rate_bps * (double)end->stats.rtt_ns / (double)WSP_NS_PER_S;
+    return (uint64_t)bytes + end->config.segment_bytes;
+}
+
 /* Copies what is not acknowledged of a message that was written whole, if the budget allows, so
  * that the caller need not wait for a round trip. All or nothing. */
 static bool copy_tail(struct wsp_end *end, struct wsp_tx *tx)
 {
     uint64_t bytes = tx->unacked_bytes;
-    if (!wsp_budget_take(end->config.replay, bytes))
+    if (bytes > tail_limit_bytes(end) || !wsp_budget_take(end->config.replay, bytes))
         return false;
     WSP_LIST_EACH(node, &tx->segs)
     {
