@@ -89,6 +89,8 @@ static wsp_err flush(struct wsp_channel *channel)
         if (err || n < length)
             return err;
     }
+    if (channel->out.length == 0)
+        return WSP_OK;
     wsp_err err = write_some(channel, channel->out.bytes + channel->n_written,
                              channel->out.length - channel->n_written, &n);
     channel->n_written += n;

@@ -45,7 +45,7 @@ static void on_writable(void *user, unsigned events);
 static void pend(struct wsp_output *output, const char *text, size_t length)
 {
     size_t needed = output->pending_length + length;
-    if (output->is_broken)
+    if (output->is_broken || length == 0)
         return;
     if (needed > output->pending_capacity) {
         size_t capacity = needed + needed / 2 + WRITE_BYTES;

@@ -8,8 +8,8 @@
 
 #define LINE_MAX_BYTES 8192
 
-__attribute__((format(printf, 3, 0))) static void say(const char *tool, const char *hint,
-                                                      const char *format, va_list args)
+__attribute__((format(printf, 3, 0), nonnull(3), noinline)) static void
+say(const char *tool, const char *hint, const char *format, va_list args)
 {
     char line[LINE_MAX_BYTES];
     size_t room = sizeof line - strlen(hint) - 2;
