@@ -32,12 +32,6 @@ static void check_members(MPI_Group group, const int *ranks, int n)
     MPI_Group_free(&all);
 }
 
-static void free_group(MPI_Group *group)
-{
-    if (*group != MPI_GROUP_EMPTY)
-        MPI_Group_free(group);
-}
-
 /* Every stride-th world rank from first on. */
 static int some_ranks(int *ranks, int first, int stride)
 {
@@ -63,16 +57,29 @@ static void inclusion_and_exclusion(void)
         reversed[i] = world.size - 1 - i;
     made = group_of(ranks, n);
     check_members(made, ranks, n);
-    free_group(&made);
+    MPI_Group_free(&made);
     made = group_of(reversed, world.size);
     check_members(made, reversed, world.size);
-    free_group(&made);
+    MPI_Group_free(&made);
     MPI_Group_excl(all, n, ranks, &made);
     n = some_ranks(ranks, 1, 2);
     check_members(made, ranks, n);
-    free_group(&made);
-    MPI_Group_incl(all, 0, NULL, &made);
-    CHECK(made == MPI_GROUP_EMPTY);
+    MPI_Group_free(&made);
+    MPI_Group_free(&all);
+}
+
+/* An empty result may be freed, and as often as one is made. */
+static void empty_groups(void)
+{
+    MPI_Group all = world_group(), made;
+    for (int i = 0; i < 20; i++) {
+        MPI_Group_incl(all, 0, NULL, &made);
+        CHECK(made == MPI_GROUP_EMPTY);
+        MPI_Group_free(&made);
+        MPI_Group_difference(all, all, &made);
+        CHECK(made == MPI_GROUP_EMPTY);
+        MPI_Group_free(&made);
+    }
     MPI_Group_free(&all);
 }
 
@@ -84,11 +91,11 @@ static void ranges(void)
         ranks[i] = world.size - 1 - i;
     MPI_Group_range_incl(all, 1, range, &made);
     check_members(made, ranks, world.size);
-    free_group(&made);
+    MPI_Group_free(&made);
     int odd[1][3] = {{0, world.size - 1, 2}}, n = some_ranks(ranks, 1, 2);
     MPI_Group_range_excl(all, 1, odd, &made);
     check_members(made, ranks, n);
-    free_group(&made);
+    MPI_Group_free(&made);
     MPI_Group_free(&all);
 }
 
@@ -104,19 +111,19 @@ static void set_operations(void)
             expected[n++] = b[i];
     MPI_Group_union(x, y, &made);
     check_members(made, expected, n);
-    free_group(&made);
+    MPI_Group_free(&made);
     MPI_Group_intersection(x, y, &made);
     check_members(made, expected, some_ranks(expected, 0, 6));
-    free_group(&made);
+    MPI_Group_free(&made);
     n = 0;
     for (int i = 0; i < n_a; i++)
         if (a[i] % 3)
             expected[n++] = a[i];
     MPI_Group_difference(x, y, &made);
     check_members(made, expected, n);
-    free_group(&made);
-    free_group(&x);
-    free_group(&y);
+    MPI_Group_free(&made);
+    MPI_Group_free(&x);
+    MPI_Group_free(&y);
 }
 
 static void comparison(void)
@@ -135,9 +142,9 @@ static void comparison(void)
     MPI_Group_compare(all, less, &result);
     CHECK(result == MPI_UNEQUAL);
     MPI_Group_free(&all);
-    free_group(&same);
-    free_group(&turned);
-    free_group(&less);
+    MPI_Group_free(&same);
+    MPI_Group_free(&turned);
+    MPI_Group_free(&less);
 }
 
 /* Sums the world ranks over a communicator and round a ring in it. */
@@ -181,7 +188,7 @@ static void created_communicators(void)
                 use(comm, ranks, n);
                 MPI_Comm_free(&comm);
             }
-            free_group(&group);
+            MPI_Group_free(&group);
         }
 }
 
@@ -198,7 +205,7 @@ static void reversed_communicator(void)
     use(twin, reversed, world.size);
     MPI_Comm_free(&twin);
     MPI_Comm_free(&comm);
-    free_group(&group);
+    MPI_Group_free(&group);
 }
 
 /* The groups of a home communicator and of the world meet. */
@@ -220,15 +227,16 @@ static void home_and_world(void)
     int result;
     MPI_Group_compare(both, all, &result);
     CHECK(result == MPI_IDENT || result == MPI_SIMILAR);
-    free_group(&both);
+    MPI_Group_free(&both);
     MPI_Group_intersection(rest, home, &both);
     CHECK(both == MPI_GROUP_EMPTY);
-    free_group(&rest);
+    MPI_Group_free(&rest);
     MPI_Group_free(&home);
     MPI_Group_free(&all);
 }
 
 const struct mpi_case cases[] = {{"inclusion_and_exclusion", inclusion_and_exclusion, false},
+                                 {"empty_groups", empty_groups, false},
                                  {"ranges", ranges, false},
                                  {"set_operations", set_operations, false},
                                  {"comparison", comparison, false},
