@@ -48,7 +48,8 @@ static void take_down(struct wsp_end *end, unsigned index)
     slot->is_up = false;
     slot->is_suspect = false;
     end->n_up--;
-    end->stats.streams_lost++;
+    if (!end->is_peer_closing) /* else it hung up in good order */
+        end->stats.streams_lost++;
     wsp_claim_drop(end, index);
     if (slot->writing)
         slot->writing->n_pins--;

@@ -9,7 +9,7 @@
 
 static struct side sides[SIDES_MAX];
 
-static void close_in_order(unsigned n)
+static void drain_all(unsigned n)
 {
     /* Each must drain while the others do: in one thread, so one after the other with little
      * patience, then again. */
@@ -21,6 +21,11 @@ static void close_in_order(unsigned n)
             break;
         ck_assert_int_lt(turn, 199);
     }
+}
+
+static void close_in_order(unsigned n)
+{
+    drain_all(n);
     pair_close(sides, n);
 }
 
@@ -71,6 +76,24 @@ START_TEST(a_hundred_megabytes_arrive_intact)
     ck_assert_uint_eq(stats.sum.bytes_received, 100000000);
     ck_assert_uint_eq(stats.sum.streams_opened, 4);
     close_in_order(2);
+}
+END_TEST
+
+START_TEST(an_orderly_close_counts_no_stream_as_lost)
+{
+    pair_open(sides, 2, -1);
+    exchange(300000, 1);
+    drain_all(2);
+    for (int i = 0; i < 2; i++) {
+        struct wsp_link_stats stats;
+        wsp_link_lock(sides[i].link);
+        wsp_link_get_stats(sides[i].link, &stats);
+        wsp_link_unlock(sides[i].link);
+        ck_assert_uint_eq(stats.sum.streams_opened, 4);
+        ck_assert_uint_eq(stats.sum.streams_lost, 0);
+        ck_assert_uint_eq(stats.paths_lost, 0);
+    }
+    pair_close(sides, 2);
 }
 END_TEST
 
@@ -215,6 +238,7 @@ void test_cases(TCase *cases)
 {
     tcase_add_test(cases, messages_of_all_sizes_arrive_intact_in_both_orders);
     tcase_add_test(cases, a_hundred_megabytes_arrive_intact);
+    tcase_add_test(cases, an_orderly_close_counts_no_stream_as_lost);
     tcase_add_test(cases, both_directions_at_once_share_the_path);
     tcase_add_test(cases, many_small_messages_keep_their_order);
     tcase_add_test(cases, three_links_talk_pairwise);
