@@ -80,7 +80,7 @@ void wsp_options_print_man(FILE *out)
         range_text(row, range, sizeof range);
         fprintf(out, ".TP\n.B %s\n", row->variable);
         put_man(row->help, out);
-        fprintf(out, ".\nIn %s%s; default: ", wsp_opt_unit(row->kind), range);
+        fprintf(out, ".\nUnit: %s%s; default: ", wsp_opt_unit(row->kind), range);
         put_man(*row->default_text ? row->default_text : "none", out);
         fputs(".\n", out);
     }
