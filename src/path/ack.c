@@ -26,8 +26,7 @@ void wsp_ack_note(struct wsp_end *end, unsigned index, uint64_t bytes, bool is_u
     make_due(end);
     end->ack_bytes += bytes;
     end->ack_segments++;
-    if (!is_urgent && end->ack_bytes < WSP_ACK_BYTES && end->ack_segments < WSP_ACK_SEGMENTS &&
-        !wsp_reorder_has_gap(&end->window))
+    if (!is_urgent && end->ack_bytes < WSP_ACK_BYTES && end->ack_segments < WSP_ACK_SEGMENTS)
         return;
     end->ack_now = true;
     /* Back on the stream that the segment came on: of all, that one was alive a moment ago. */

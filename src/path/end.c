@@ -116,21 +116,28 @@ void wsp_end_check_closed(struct wsp_end *end)
     end->config.handler->closed(end->config.user);
 }
 
+/* Small things keep to one stream while little is under way on it: they then need no sorting at the
+ * other end. Otherwise to the one with the least. */
+static bool is_better(const struct wsp_slot *slot, const struct wsp_slot *best)
+{
+    if (!best)
+        return true;
+    if (slot->is_suspect != best->is_suspect)
+        return best->is_suspect;
+    return best->meter.in_flight_bytes >= WSP_SEGMENT_LEAST &&
+           slot->meter.in_flight_bytes < best->meter.in_flight_bytes;
+}
+
 void wsp_end_wake_one(struct wsp_end *end)
 {
-    if (end->is_failed)
-        return;
-    int best = -1;
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
+    const struct wsp_slot *best = NULL;
+    for (unsigned i = 0; i < end->config.n_streams && !end->is_failed; i++) {
         const struct wsp_slot *slot = &end->slots[i];
-        if (!slot->is_up || slot->is_writing || (slot->is_suspect && best >= 0))
-            continue;
-        if (best < 0 || end->slots[best].is_suspect ||
-            slot->meter.in_flight_bytes < end->slots[best].meter.in_flight_bytes)
-            best = (int)i;
+        if (slot->is_up && !slot->is_writing && is_better(slot, best))
+            best = slot;
     }
-    if (best >= 0)
-        end->config.handler->want_write(end->config.user, (unsigned)best);
+    if (best)
+        end->config.handler->want_write(end->config.user, (unsigned)(best - end->slots));
 }
 
 void wsp_end_wake_all(struct wsp_end *end)

@@ -39,7 +39,8 @@ struct wsp_end_handler {
     void (*want_write)(void *user, unsigned index);
     /* Close the stream's connection (and report wsp_end_stream_down). */
     void (*want_reset)(void *user, unsigned index, wsp_err why);
-    /* A connection for this slot is wanted, with this generation. */
+    /* A connection for this slot is wanted, with this generation. Asked again every few seconds
+     * while there is none, each time with a higher one. */
     void (*want_stream)(void *user, unsigned index, uint32_t generation);
     /* The payload of the frame last pulled for `index` and not yet written whole is about to
      * change hands: keep a copy of what is still to be written. */
