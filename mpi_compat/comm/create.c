@@ -117,8 +117,7 @@ static int create_at_home(struct wsp_comm *comm, const struct wsp_members *membe
     if (code)
         return code;
     code = host.Comm_create(comm->handle, home, handle);
-    if (home != MPI_GROUP_EMPTY)
-        host.Group_free(&home);
+    host.Group_free(&home);
     return code;
 }
 

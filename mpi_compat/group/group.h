@@ -36,7 +36,7 @@ int wsp_group_members(MPI_Group handle, struct wsp_members *members);
 int wsp_group_make(const struct wsp_members *members, MPI_Group *handle);
 
 /* A host group of the home members, in their order: MPI_GROUP_EMPTY if there are none. The caller
- * frees what is not empty. */
+ * frees it, also when it is empty. */
 int wsp_group_of_home(const struct wsp_members *members, MPI_Group *handle);
 
 /* Where a world rank stands in a list, or -1. */

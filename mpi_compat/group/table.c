@@ -140,11 +140,8 @@ int wsp_group_of_home(const struct wsp_members *members, MPI_Group *handle)
     int *ranks = malloc(((size_t)members->size + 1) * sizeof *ranks);
     if (!ranks)
         return MPI_ERR_NO_MEM;
-    int n = home_ranks(members, ranks), code = MPI_SUCCESS;
-    if (n == 0)
-        *handle = MPI_GROUP_EMPTY;
-    else
-        code = incl(wsp_job.home_world, n, ranks, handle);
+    /* For no ranks, too: the host counts how often it gave MPI_GROUP_EMPTY away. */
+    int code = incl(wsp_job.home_world, home_ranks(members, ranks), ranks, handle);
     free(ranks);
     return code;
 }
@@ -175,8 +172,10 @@ int wsp_group_make(const struct wsp_members *members, MPI_Group *handle)
             *handle = made;
         return code;
     }
-    if (n_home == 0)
+    if (n_home == 0) {
+        host.Group_free(&made);
         code = incl(wsp_job.self, 1, &(int){0}, &made);
+    }
     if (!code)
         code = list(members, made);
     if (!code)
