@@ -3,6 +3,7 @@
 #include "comm/comm.h"
 #include "host/host.h"
 #include "request/progress.h"
+#include "request/request.h"
 #include "wide.h"
 
 int wide_Comm_free(MPI_Comm *handle)
@@ -21,7 +22,7 @@ int wide_Comm_disconnect(MPI_Comm *handle)
     if (comm == wsp_comm_world)
         return host.Comm_disconnect(handle);
     struct wsp_pause pause = {0};
-    while (atomic_load(&comm->n_references) > 1)
+    while (wsp_request_reap() && atomic_load(&comm->n_references) > 1)
         wsp_progress(&pause);
     return wide_Comm_free(handle);
 }

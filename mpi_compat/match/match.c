@@ -26,6 +26,7 @@ static struct wsp_list claimed = {
     {&claimed.head, &claimed.head}}; /* arrivals taken by MPI_Mprobe */
 
 atomic_int wsp_match_n_open;
+atomic_int wsp_match_n_candidates;
 atomic_uint wsp_match_n_arrived;
 
 static struct wsp_posted *posted_of(struct wsp_node *node)
@@ -98,6 +99,7 @@ static void offer(struct context *context, struct wsp_arrival *arrival)
         if (posted->has_home_half) {
             posted->candidate = arrival;
             context->open = posted;
+            atomic_fetch_add_explicit(&wsp_match_n_candidates, 1, memory_order_relaxed);
         } else {
             join(posted, arrival);
         }
@@ -171,6 +173,18 @@ static void drop_from(struct wsp_list *list, uint32_t rank)
     }
 }
 
+/* Parts a receive from its candidate, if it has one. */
+static struct wsp_arrival *take_candidate(struct context *context, struct wsp_posted *posted)
+{
+    struct wsp_arrival *candidate = posted->candidate;
+    if (!candidate)
+        return NULL;
+    posted->candidate = NULL;
+    context->open = NULL;
+    atomic_fetch_sub_explicit(&wsp_match_n_candidates, 1, memory_order_relaxed);
+    return candidate;
+}
+
 static void lose_in_context(uint64_t id, void *value, void *user)
 {
     struct context *context = value;
@@ -178,9 +192,7 @@ static void lose_in_context(uint64_t id, void *value, void *user)
     drop_from(&context->unexpected, rank);
     drop_from(&context->held, rank);
     if (context->open && context->open->candidate->world_source == rank) {
-        free(context->open->candidate);
-        context->open->candidate = NULL;
-        context->open = NULL;
+        free(take_candidate(context, context->open));
         release_held(context);
     }
     WSP_LIST_EACH_SAFE(node, &context->posted)
@@ -235,14 +247,10 @@ wsp_err wsp_match_post(struct wsp_posted *posted)
 /* Ends a receive's time with a home half; returns its candidate, which the caller places. */
 static struct wsp_arrival *close_half(struct context *context, struct wsp_posted *posted)
 {
-    struct wsp_arrival *candidate = posted->candidate;
     if (posted->has_home_half)
         atomic_fetch_sub_explicit(&wsp_match_n_open, 1, memory_order_relaxed);
     posted->has_home_half = false;
-    posted->candidate = NULL;
-    if (candidate)
-        context->open = NULL;
-    return candidate;
+    return take_candidate(context, posted);
 }
 
 bool wsp_match_withdraw(struct wsp_posted *posted)
@@ -338,4 +346,5 @@ void wsp_match_fini(void)
     wsp_map_fini(&contexts);
     free_list(&claimed);
     atomic_store(&wsp_match_n_open, 0);
+    atomic_store(&wsp_match_n_candidates, 0);
 }

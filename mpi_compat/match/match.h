@@ -41,6 +41,9 @@ extern const struct wsp_link_handler wsp_match_link_handler;
 /* How many posted receives have a home half and are not settled; read without the lock. */
 extern atomic_int wsp_match_n_open;
 
+/* How many of them have a candidate. */
+extern atomic_int wsp_match_n_candidates;
+
 /* Posts a receive whose fields up to has_home_half are filled; it may match at once. With a home
  * half and no match at once, the caller posts that half afterwards. WSP_ERR_NO_MEMORY. */
 wsp_err wsp_match_post(struct wsp_posted *posted) WSP_MUST_USE;

@@ -19,10 +19,19 @@ struct wsp_op *wsp_request_op(struct wsp_request *request)
                : &request->posted.op;
 }
 
+static bool is_op_done(struct wsp_request *request)
+{
+    return atomic_load_explicit(&wsp_request_op(request)->done, memory_order_acquire);
+}
+
 bool wsp_request_is_done(struct wsp_request *request)
 {
-    return !request->is_active ||
-           atomic_load_explicit(&wsp_request_op(request)->done, memory_order_acquire);
+    if (!request->is_active || is_op_done(request))
+        return true;
+    if (request->half == MPI_REQUEST_NULL)
+        return false;
+    wsp_wildcard_look(request);
+    return is_op_done(request);
 }
 
 /* Bytes that stand in the receive's buffer. */
@@ -134,6 +143,7 @@ void wsp_request_abandon(struct wsp_request *request)
         wsp_request_take(request, &handle, MPI_STATUS_IGNORE, &to_raise);
         return;
     }
+    wsp_request_reap();
     pthread_mutex_lock(&orphan_mutex);
     wsp_list_push_back(&orphans, &request->orphan_node);
     pthread_mutex_unlock(&orphan_mutex);

@@ -84,11 +84,23 @@ static void settle_one(struct wsp_request *request)
 
 void wsp_wildcard_settle(void)
 {
-    if (wsp_list_is_empty(&open_receives) && !wsp_job.is_threaded)
+    if (atomic_load_explicit(&wsp_match_n_candidates, memory_order_relaxed) == 0)
         return;
     settle_lock();
     WSP_LIST_EACH_SAFE(node, &open_receives)
-    settle_one(WSP_CONTAINER(node, struct wsp_request, open_node));
+    {
+        struct wsp_request *request = WSP_CONTAINER(node, struct wsp_request, open_node);
+        if (request->is_half_cancelled || has_candidate(request))
+            settle_one(request);
+    }
+    settle_unlock();
+}
+
+void wsp_wildcard_look(struct wsp_request *request)
+{
+    settle_lock();
+    if (wsp_node_is_linked(&request->open_node))
+        settle_one(request);
     settle_unlock();
 }
 

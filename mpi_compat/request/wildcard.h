@@ -8,8 +8,12 @@
 /* Enters a receive whose both halves are posted. */
 void wsp_wildcard_open(struct wsp_request *request);
 
-/* One pass over all that are not settled. Cheap when there are none. */
+/* One pass over those that a wide message waits for. Cheap when there are none. */
 void wsp_wildcard_settle(void);
+
+/* Looks whether the home half of one receive is over: only who waits for it asks, for each such
+ * question makes the host work. */
+void wsp_wildcard_look(struct wsp_request *request);
 
 /* Asks for the receive to be cancelled; it then ends as cancelled or complete. */
 void wsp_wildcard_cancel(struct wsp_request *request);
