@@ -57,7 +57,8 @@ struct wsp_seg {
     bool has_checksum;
     unsigned n_pins; /* streams that hold it as the frame they write */
     uint64_t sent_ns;
-    uint64_t order; /* of sending: on one stream, a lower one arrives earlier */
+    uint64_t order;        /* of sending: on one stream, a lower one arrives earlier */
+    uint64_t hop_sequence; /* of its frame on that stream */
     uint64_t checksum;
     const uint8_t *payload;
     uint8_t *copy; /* owned, and in the replay budget; NULL: payload is the tx's */

@@ -86,6 +86,7 @@ void wsp_seg_bind(struct wsp_end *end, struct wsp_seg *seg, unsigned index, uint
     seg->slot = (int)index;
     seg->sent_ns = now_ns;
     seg->order = ++end->next_order;
+    seg->hop_sequence = slot->hop_sent; /* of the frame that is made next */
     wsp_meter_sent(&slot->meter, seg->length, now_ns);
 }
 

@@ -32,14 +32,21 @@ static void suspect(struct wsp_end *end, unsigned index, uint64_t now_ns)
     wsp_end_wake_all(end);
 }
 
-/* A segment that did not land although later ones of its stream did was damaged, and the request
- * for it was lost. */
+/* Has the other side read all of the segment's frame? It has if something later of the same stream
+ * arrived there. */
+static bool is_read(const struct wsp_slot *slot, const struct wsp_seg *seg)
+{
+    return seg->order < slot->last_acked_order || seg->hop_sequence + 1 < slot->hop_acked;
+}
+
+/* A segment that was read and is not acknowledged was damaged, and the request for it was lost. */
 static void replay_skipped(struct wsp_end *end, struct wsp_slot *slot, uint64_t now_ns)
 {
+    uint64_t patience = patience_ns(end, slot);
     WSP_LIST_EACH_SAFE(node, &slot->under_way)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
-        if (seg->order > slot->last_acked_order || now_ns - seg->sent_ns < patience_ns(end, slot))
+        if (!is_read(slot, seg) || now_ns - seg->sent_ns < patience)
             return;
         wsp_seg_unbind(end, seg);
         wsp_end_wake_one(end);
@@ -148,8 +155,10 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
 {
     if (wsp_end_is_over(end) || now_ns < end->tick_at_ns)
         return;
-    if (now_ns - end->tick_at_ns > WSP_LATE_NS)
+    if (now_ns - end->tick_at_ns > WSP_LATE_NS) {
         wsp_end_resume(end, now_ns);
+        return;
+    }
     if (is_given_up(end, now_ns)) {
         wsp_end_fail(end, WSP_ERR_OUTAGE);
         return;
@@ -167,16 +176,26 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
         wsp_end_wake_all(end);
 }
 
+static void shift(uint64_t *at_ns, uint64_t by_ns, uint64_t now_ns)
+{
+    *at_ns = *at_ns + by_ns < now_ns ? *at_ns + by_ns : now_ns;
+}
+
+/* The clocks by which the other side is judged stood still as long as we did; no longer, or a
+ * machine that is always late would never give anybody up. */
 void wsp_end_resume(struct wsp_end *end, uint64_t now_ns)
 {
-    end->heard_ns = now_ns;
-    if (!end->was_up)
-        end->opened_ns = now_ns;
+    if (wsp_end_is_over(end) || now_ns <= end->tick_at_ns)
+        return;
+    uint64_t pause_ns = now_ns - end->tick_at_ns;
+    shift(&end->heard_ns, pause_ns, now_ns);
+    shift(&end->opened_ns, pause_ns, now_ns);
     for (unsigned i = 0; i < end->config.n_streams; i++) {
         struct wsp_slot *slot = &end->slots[i];
-        slot->progress_ns = slot->heard_ns = now_ns;
+        shift(&slot->progress_ns, pause_ns, now_ns);
+        shift(&slot->heard_ns, pause_ns, now_ns);
         if (slot->ping_ns)
-            slot->ping_ns = now_ns;
+            shift(&slot->ping_ns, pause_ns, now_ns);
     }
-    wsp_end_arm(end, now_ns + WSP_TICK_NS);
+    end->tick_at_ns = now_ns + WSP_TICK_NS;
 }
