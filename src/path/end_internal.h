@@ -195,6 +195,7 @@ struct wsp_end {
     struct wsp_map items; /* item -> rx */
     uint64_t next_item_in;
     struct wsp_grant grant;
+    uint64_t n_unmatched; /* messages handed up and not accepted */
     bool is_reclaiming;
     uint64_t charged_ns; /* when charged bytes, or a message short of credit, last came */
     bool ack_due, ack_now;

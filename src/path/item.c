@@ -2,11 +2,15 @@
 /* Incoming items: messages and control items, from their first segment to their end. */
 #include "path/end_internal.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 /* A reader can be so many items ahead: each has a segment of its own in the window. */
 #define ITEMS_AHEAD WSP_WINDOW
+/* So many messages without a receive are worth a line. */
+#define UNMATCHED_WARN 100000
 
 wsp_err wsp_rx_find(struct wsp_end *end, uint64_t item, struct wsp_rx **rx)
 {
@@ -117,6 +121,7 @@ void wsp_end_accept(struct wsp_end *end, struct wsp_rx *rx, void *buffer, uint64
         return;
     }
     end->now_ns = now_ns;
+    end->n_unmatched--;
     rx->is_accepted = true;
     rx->buffer = buffer;
     rx->capacity = capacity;
@@ -135,9 +140,19 @@ void wsp_end_accept(struct wsp_end *end, struct wsp_rx *rx, void *buffer, uint64
     finish_if_whole(end, rx);
 }
 
+/* Envelopes cannot be bounded: a receive with another tag may be what frees the sender. */
+static void count_unmatched(struct wsp_end *end)
+{
+    end->n_unmatched++;
+    if (end->n_unmatched % UNMATCHED_WARN == 0)
+        wsp_warn("path to rank %u: %llu messages wait for a receive", end->config.remote_rank,
+                 (unsigned long long)end->n_unmatched);
+}
+
 static void arrive(struct wsp_end *end, struct wsp_rx *rx)
 {
     end->stats.messages_received++;
+    count_unmatched(end);
     /* The other side was short of credit: give what there is. */
     if (rx->prefix < rx->envelope.length) {
         end->charged_ns = end->now_ns;
@@ -163,6 +178,7 @@ static wsp_err cancel(struct wsp_end *end, uint64_t item, uint64_t n_cut)
         if (!wsp_grant_charge(&end->grant, never))
             return WSP_ERR_PROTOCOL;
         rx->is_withdrawn = true;
+        end->n_unmatched--;
         rx->expected = n_cut;
         wsp_claim_withdraw(end, rx);
         drop_chunks(end, rx);

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Segments that may be on their way at once. Its square root shows in nothing: at 256 KiB each it
- * is 4 GiB under way, at one small message each 16384 messages in a round trip. */
+/* Segments that may be on their way at once: 4 GiB of large ones at 256 KiB each, or 16384 small
+ * messages in a round trip. */
 #define WSP_WINDOW 16384
 
 struct wsp_reorder {

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Two ends joined by hand, frame by frame; tests/sim does the same at random. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "path/end.h"
+
+#include <string.h>
+
+#define N_STREAMS 2
+
+struct party {
+    struct wsp_end *end;
+    struct wsp_budget unexpected, replay;
+    bool wants_write[N_STREAMS];
+    struct wsp_rx *arrived;
+    unsigned n_arrived, n_landed, n_sent, n_lost, n_closed, n_sunk;
+    wsp_err landed_err, sent_err, lost_err;
+    uint32_t wanted[N_STREAMS];
+};
+
+static struct party parties[2];
+static uint64_t now;
+
+static void on_arrived(void *user, struct wsp_rx *rx, const struct wsp_envelope *envelope)
+{
+    struct party *p = user;
+    p->arrived = rx;
+    p->n_arrived++;
+}
+
+static void on_landed(void *user, void *rx_user, uint64_t length, wsp_err err)
+{
+    struct party *p = user;
+    p->n_landed++;
+    p->landed_err = err;
+}
+
+static void on_sent(void *user, void *tx_user, wsp_err err)
+{
+    struct party *p = user;
+    p->n_sent++;
+    p->sent_err = err;
+}
+
+static bool on_withdraw(void *user, struct wsp_rx *rx)
+{
+    struct party *p = user;
+    p->arrived = NULL;
+    return true;
+}
+
+static void on_want_write(void *user, unsigned index)
+{
+    ((struct party *)user)->wants_write[index] = true;
+}
+
+static void on_want_reset(void *user, unsigned index, wsp_err why)
+{
+    (void)user, (void)index, (void)why;
+}
+
+static void on_want_stream(void *user, unsigned index, uint32_t generation)
+{
+    ((struct party *)user)->wanted[index] = generation;
+}
+
+static void on_unpin(void *user, unsigned index)
+{
+    (void)user, (void)index;
+}
+
+static void on_sink(void *user, unsigned index)
+{
+    ((struct party *)user)->n_sunk++;
+}
+
+static void on_closed(void *user)
+{
+    ((struct party *)user)->n_closed++;
+}
+
+static void on_lost(void *user, wsp_err err)
+{
+    struct party *p = user;
+    p->n_lost++;
+    p->lost_err = err;
+}
+
+static const struct wsp_end_handler handler = {
+    .arrived = on_arrived,
+    .landed = on_landed,
+    .sent = on_sent,
+    .withdraw = on_withdraw,
+    .want_write = on_want_write,
+    .want_reset = on_want_reset,
+    .want_stream = on_want_stream,
+    .unpin = on_unpin,
+    .sink = on_sink,
+    .closed = on_closed,
+    .lost = on_lost,
+};
+
+static void open_party(int id)
+{
+    struct party *p = &parties[id];
+    *p = (struct party){.unexpected.limit_bytes = 1 << 20, .replay.limit_bytes = 1 << 20};
+    struct wsp_end_config config = {
+        .local_rank = (uint32_t)id,
+        .remote_rank = (uint32_t)(1 - id),
+        .n_streams = N_STREAMS,
+        .segment_bytes = 4096,
+        .credit_bytes = 16384,
+        .eager_bytes = 1024,
+        .heartbeat_ns = 2 * WSP_NS_PER_S,
+        .outage_ns = 30 * WSP_NS_PER_S,
+        .connect_ns = 30 * WSP_NS_PER_S,
+        .unexpected = &p->unexpected,
+        .replay = &p->replay,
+        .handler = &handler,
+        .user = p,
+    };
+    ck_assert_int_eq(wsp_end_open(&config, now, &p->end), WSP_OK);
+}
+
+static void join(unsigned index, uint32_t generation, bool by_lower)
+{
+    struct wsp_stream_birth births[2];
+    for (int id = 0; id < 2; id++) {
+        wsp_end_describe(parties[id].end, &births[id]);
+        births[id].generation = generation;
+        births[id].dialled_by_lower = by_lower;
+    }
+    for (int id = 0; id < 2; id++)
+        ck_assert_int_eq(wsp_end_stream_up(parties[id].end, index, &births[1 - id], now), WSP_OK);
+}
+
+/* Pulls one frame from a party's stream; false if it has none. */
+static bool pull(int id, unsigned index, struct wsp_out *out)
+{
+    if (!wsp_end_pull(parties[id].end, index, now, out))
+        return false;
+    return true;
+}
+
+static wsp_err hand_over(int to, unsigned index, const struct wsp_out *out, bool is_damaged)
+{
+    struct wsp_landing landing;
+    wsp_err err =
+        wsp_end_header(parties[to].end, index, out->header, out->header_length, now, &landing);
+    if (err)
+        return err;
+    if (landing.where && landing.length)
+        memcpy(landing.where, out->payload, landing.length);
+    if (landing.where && is_damaged)
+        *(uint8_t *)landing.where ^= 1;
+    return wsp_end_payload(parties[to].end, index, now);
+}
+
+/* Carries frames until neither side has any. */
+static void settle(void)
+{
+    bool is_quiet = false;
+    while (!is_quiet) {
+        is_quiet = true;
+        for (int id = 0; id < 2; id++)
+            for (unsigned i = 0; i < N_STREAMS; i++) {
+                struct wsp_out out;
+                while (pull(id, i, &out)) {
+                    is_quiet = false;
+                    ck_assert_int_eq(hand_over(1 - id, i, &out, false), WSP_OK);
+                    wsp_end_written(parties[id].end, i, now);
+                }
+            }
+    }
+}
+
+static void pass(uint64_t ns)
+{
+    uint64_t until = now + ns;
+    while (now < until) {
+        now += 50 * WSP_NS_PER_MS;
+        for (int id = 0; id < 2; id++)
+            wsp_end_tick(parties[id].end, now);
+    }
+}
+
+static struct wsp_tx *send(int from, const void *data, uint64_t length, unsigned flags)
+{
+    struct wsp_envelope envelope = {.length = length};
+    struct wsp_tx *tx = NULL;
+    ck_assert_int_eq(wsp_end_send(parties[from].end, &envelope, data, flags, NULL, now, &tx),
+                     WSP_OK);
+    return tx;
+}
+
+static void setup(void)
+{
+    now = WSP_NS_PER_S;
+    open_party(0);
+    open_party(1);
+    join(0, 1, true);
+    settle();
+}
+
+static void teardown(void)
+{
+    for (int id = 0; id < 2; id++) {
+        wsp_end_free(&parties[id].end);
+        ck_assert_uint_eq(parties[id].unexpected.used_bytes, 0);
+        ck_assert_uint_eq(parties[id].replay.used_bytes, 0);
+    }
+}
+
+static uint8_t data[40000], buffer[40000];
+
+START_TEST(a_small_message_is_sent_at_once_and_waits_for_its_receive)
+{
+    setup();
+    memset(data, 7, 100);
+    send(0, data, 100, 0);
+    ck_assert_uint_eq(parties[0].n_sent, 1);
+    memset(data, 9, 100); /* ours again */
+    settle();
+    ck_assert_uint_eq(parties[1].n_arrived, 1);
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, 100, NULL, now);
+    ck_assert_uint_eq(parties[1].n_landed, 1);
+    ck_assert_uint_eq(buffer[99], 7);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_large_message_waits_for_its_match_beyond_its_credit)
+{
+    setup();
+    memset(data, 3, sizeof data);
+    send(0, data, sizeof data, 0);
+    settle();
+    ck_assert_uint_eq(parties[0].n_sent, 0);
+    struct wsp_end_stats stats;
+    wsp_end_get_stats(parties[1].end, &stats);
+    ck_assert_uint_gt(stats.unexpected_bytes, 0);
+    ck_assert_uint_le(stats.unexpected_bytes, 16384 * 3 / 4);
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+    settle();
+    pass(WSP_NS_PER_S);
+    settle();
+    ck_assert_uint_eq(parties[0].n_sent, 1);
+    ck_assert_uint_eq(parties[1].n_landed, 1);
+    ck_assert_mem_eq(data, buffer, sizeof data);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_damaged_payload_is_asked_for_again)
+{
+    setup();
+    memset(data, 5, 500);
+    send(0, data, 500, 0);
+    struct wsp_out out;
+    ck_assert(pull(0, 0, &out));
+    ck_assert_int_eq(hand_over(1, 0, &out, true), WSP_OK);
+    wsp_end_written(parties[0].end, 0, now);
+    ck_assert_uint_eq(parties[1].n_arrived, 0);
+    settle();
+    ck_assert_uint_eq(parties[1].n_arrived, 1);
+    struct wsp_end_stats stats;
+    wsp_end_get_stats(parties[0].end, &stats);
+    ck_assert_uint_eq(stats.segments_replayed, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(what_a_lost_stream_carried_is_sent_on_another)
+{
+    setup();
+    join(1, 1, true);
+    settle();
+    send(0, data, 500, 0);
+    struct wsp_out out;
+    ck_assert(pull(0, 0, &out));
+    wsp_end_written(parties[0].end, 0, now);
+    for (int id = 0; id < 2; id++) {
+        wsp_end_stream_down(parties[id].end, 0, now);
+        ck_assert_uint_eq(parties[id].wanted[0], 2);
+    }
+    settle();
+    ck_assert_uint_eq(parties[1].n_arrived, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(of_crossing_openings_the_lower_ranks_stays)
+{
+    setup();
+    ck_assert(!wsp_end_would_take(parties[0].end, 0, 1, true));
+    ck_assert(!wsp_end_would_take(parties[0].end, 0, 1, false));
+    ck_assert(wsp_end_would_take(parties[0].end, 0, 2, false));
+    join(1, 1, false);
+    ck_assert(wsp_end_would_take(parties[0].end, 1, 1, true));
+    wsp_end_stream_down(parties[0].end, 1, now);
+    ck_assert(wsp_end_would_take(parties[0].end, 1, 1, false));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_frame_out_of_turn_ends_the_path)
+{
+    setup();
+    send(0, data, 500, 0);
+    struct wsp_out out;
+    ck_assert(pull(0, 0, &out));
+    wsp_frame_rehop(out.header, out.header_length, 8, 1, 1000, 0);
+    ck_assert_int_eq(hand_over(1, 0, &out, false), WSP_ERR_PROTOCOL);
+    ck_assert_int_eq(parties[1].lost_err, WSP_ERR_PROTOCOL);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_message_that_nobody_matched_can_be_taken_back)
+{
+    setup();
+    struct wsp_tx *tx = send(0, data, sizeof data, 0);
+    settle();
+    wsp_end_cancel(parties[0].end, tx, now);
+    settle();
+    pass(WSP_NS_PER_S);
+    settle();
+    ck_assert_uint_eq(parties[0].n_sent, 1);
+    ck_assert_int_eq(parties[0].sent_err, WSP_ERR_CANCELLED);
+    ck_assert_ptr_null(parties[1].arrived);
+    struct wsp_end_stats stats;
+    wsp_end_get_stats(parties[1].end, &stats);
+    ck_assert_uint_eq(stats.unexpected_bytes, 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_silent_peer_is_given_up_also_by_a_machine_that_is_always_late)
+{
+    setup();
+    send(0, data, 500, WSP_SEND_SYNC);
+    for (unsigned i = 0; i < 200 && parties[0].n_lost == 0; i++) {
+        now = wsp_end_deadline(parties[0].end) + 2 * WSP_NS_PER_S;
+        wsp_end_tick(parties[0].end, now); /* late: clocks are shifted */
+        now = wsp_end_deadline(parties[0].end);
+        wsp_end_tick(parties[0].end, now);
+        now += WSP_NS_PER_S / 2;
+        wsp_end_tick(parties[0].end, now);
+    }
+    ck_assert_uint_eq(parties[0].n_lost, 1);
+    ck_assert_int_eq(parties[0].lost_err, WSP_ERR_OUTAGE);
+    ck_assert_uint_eq(parties[0].n_sent, 1);
+    ck_assert_int_eq(parties[0].sent_err, WSP_ERR_OUTAGE);
+    teardown();
+}
+END_TEST
+
+START_TEST(both_sides_close_when_all_is_acknowledged)
+{
+    setup();
+    send(0, data, 500, 0);
+    settle();
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, 500, NULL, now);
+    wsp_end_close(parties[0].end, now);
+    wsp_end_close(parties[1].end, now);
+    settle();
+    pass(WSP_NS_PER_S);
+    settle();
+    ck_assert_uint_eq(parties[0].n_closed, 1);
+    ck_assert_uint_eq(parties[1].n_closed, 1);
+    ck_assert_uint_eq(parties[0].n_lost + parties[1].n_lost, 0);
+    teardown();
+}
+END_TEST
+
+void test_cases(TCase *cases)
+{
+    tcase_add_test(cases, a_small_message_is_sent_at_once_and_waits_for_its_receive);
+    tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
+    tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
+    tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
+    tcase_add_test(cases, of_crossing_openings_the_lower_ranks_stays);
+    tcase_add_test(cases, a_frame_out_of_turn_ends_the_path);
+    tcase_add_test(cases, a_message_that_nobody_matched_can_be_taken_back);
+    tcase_add_test(cases, a_silent_peer_is_given_up_also_by_a_machine_that_is_always_late);
+    tcase_add_test(cases, both_sides_close_when_all_is_acknowledged);
+}
