@@ -125,13 +125,21 @@ int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t conte
     return MPI_SUCCESS;
 }
 
-void wsp_comm_unlist(struct wsp_comm *comm)
+int wsp_comm_close(struct wsp_comm *comm)
 {
+    MPI_Comm handle = comm->handle;
+    /* Still in the table: the delete callbacks may ask the communicator for its size. */
+    if (atomic_load(&comm->n_references) == 1) {
+        int code = host.Comm_free(&handle);
+        if (code)
+            return code;
+        comm->is_handle_free = true;
+    }
     pthread_rwlock_wrlock(&table_lock);
     wsp_map_take(&table, (uint64_t)(uintptr_t)comm->handle);
     pthread_rwlock_unlock(&table_lock);
-    comm->is_freed = true;
     wsp_comm_release(comm);
+    return MPI_SUCCESS;
 }
 
 void wsp_comm_release(struct wsp_comm *comm)
@@ -143,7 +151,7 @@ void wsp_comm_release(struct wsp_comm *comm)
     wsp_match_forget(comm->context | WSP_CONTEXT_COLL);
     wsp_link_unlock(wsp_job.link);
     host.Comm_free(&comm->phase2);
-    if (comm->handle != MPI_COMM_WORLD)
+    if (comm->handle != MPI_COMM_WORLD && !comm->is_handle_free)
         host.Comm_free(&comm->handle);
     free_tables(comm);
 }

@@ -37,7 +37,7 @@ struct wsp_comm {
     uint32_t coll_sequence; /* collectives started, wraps; the tag of their wide messages */
     uint32_t n_contexts;    /* contexts drawn by this process as first member of a new group */
     atomic_int n_references;
-    bool is_freed; /* the program has freed the handle */
+    bool is_handle_free; /* the host has freed the handle already */
 };
 
 #define WSP_CONTEXT_COLL UINT64_C(1)
@@ -87,8 +87,10 @@ void wsp_comm_world_close(void);
 int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
                       struct wsp_comm **comm);
 
-/* Takes the handle out of the table and gives up its reference: the program has freed it. */
-void wsp_comm_unlist(struct wsp_comm *comm);
+/* The program frees its handle: gives up the handle's reference. The host's delete callbacks run
+ * now, or with the last request that holds the communicator. The code of one that fails is
+ * returned, the host has raised it, and the communicator is as before. */
+int wsp_comm_close(struct wsp_comm *comm);
 
 /* A context of the new group's first member (this process), never used before. */
 uint64_t wsp_comm_draw_context(void);

@@ -26,6 +26,7 @@ static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Co
     }
     if (!made_code)
         host.Comm_free(&twin);
+    *newcomm = MPI_COMM_NULL; /* as the host does */
     /* The host has raised its own error already. */
     return made_code ? made_code : wsp_raise(comm->handle, code);
 }
@@ -95,10 +96,8 @@ int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)
         code = wsp_adopt(split, &members, all[0].context);
     free(all);
     free(members.world);
-    if (code)
-        return wsp_raise(handle, code);
-    *newcomm = split;
-    return MPI_SUCCESS;
+    *newcomm = code ? MPI_COMM_NULL : split;
+    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
 }
 
 /* Ranks that share memory are at one site: the result is a home communicator. */
@@ -148,8 +147,6 @@ int wide_Comm_create(MPI_Comm handle, MPI_Group group, MPI_Comm *newcomm)
     }
     free(all);
     free(members.world);
-    if (code)
-        return wsp_raise(handle, code);
-    *newcomm = made;
-    return MPI_SUCCESS;
+    *newcomm = code ? MPI_COMM_NULL : made;
+    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
 }

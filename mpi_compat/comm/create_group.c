@@ -86,8 +86,6 @@ int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *
         code = create(comm, &members, ranks, tag, &made);
     free(ranks);
     free(members.world);
-    if (code)
-        return wsp_raise(handle, code);
-    *newcomm = made;
-    return MPI_SUCCESS;
+    *newcomm = code ? MPI_COMM_NULL : made;
+    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
 }

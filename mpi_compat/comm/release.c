@@ -11,9 +11,10 @@ int wide_Comm_free(MPI_Comm *handle)
     struct wsp_comm *comm = wsp_comm_of(*handle);
     if (comm == wsp_comm_world)
         return host.Comm_free(handle);
-    *handle = MPI_COMM_NULL;
-    wsp_comm_unlist(comm);
-    return MPI_SUCCESS;
+    int code = wsp_comm_close(comm);
+    if (!code)
+        *handle = MPI_COMM_NULL;
+    return code;
 }
 
 int wide_Comm_disconnect(MPI_Comm *handle)

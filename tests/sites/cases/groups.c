@@ -235,6 +235,43 @@ static void home_and_world(void)
     MPI_Group_free(&all);
 }
 
+static int seen_size;
+
+/* Fails while the extra state says so; and notes how large the communicator is. */
+static int note_size(MPI_Comm comm, int keyval, void *value, void *extra)
+{
+    (void)keyval, (void)value;
+    MPI_Comm_size(comm, &seen_size);
+    return *(int *)extra ? MPI_ERR_OTHER : MPI_SUCCESS;
+}
+
+static int refuse_copy(MPI_Comm comm, int keyval, void *extra, void *in, void *out, int *flag)
+{
+    (void)comm, (void)keyval, (void)extra, (void)in, (void)out;
+    *flag = 0;
+    return MPI_ERR_OTHER;
+}
+
+/* Callbacks that fail: no duplicate anywhere, and a free that changes nothing. */
+static void failing_callbacks(void)
+{
+    int keyval, must_fail = 1;
+    MPI_Comm one, two = MPI_COMM_WORLD;
+    MPI_Comm_dup(MPI_COMM_WORLD, &one);
+    MPI_Comm_set_errhandler(one, MPI_ERRORS_RETURN);
+    MPI_Comm_create_keyval(refuse_copy, note_size, &keyval, &must_fail);
+    MPI_Comm_set_attr(one, keyval, &must_fail);
+    CHECK(MPI_Comm_dup(one, &two) != MPI_SUCCESS);
+    CHECK(two == MPI_COMM_NULL);
+    CHECK(MPI_Comm_free(&one) != MPI_SUCCESS);
+    CHECK(one != MPI_COMM_NULL && seen_size == world.size);
+    MPI_Barrier(one);
+    must_fail = seen_size = 0;
+    CHECK(MPI_Comm_free(&one) == MPI_SUCCESS);
+    CHECK(one == MPI_COMM_NULL && seen_size == world.size);
+    MPI_Comm_free_keyval(&keyval);
+}
+
 const struct mpi_case cases[] = {{"inclusion_and_exclusion", inclusion_and_exclusion, false},
                                  {"empty_groups", empty_groups, false},
                                  {"ranges", ranges, false},
@@ -243,4 +280,5 @@ const struct mpi_case cases[] = {{"inclusion_and_exclusion", inclusion_and_exclu
                                  {"created_communicators", created_communicators, false},
                                  {"reversed_communicator", reversed_communicator, false},
                                  {"home_and_world", home_and_world, false},
+                                 {"failing_callbacks", failing_callbacks, false},
                                  {NULL, NULL, false}};
