@@ -9,7 +9,9 @@
 #include "request/wildcard.h"
 #include "wide.h"
 
-static bool probe_wide(const struct wsp_comm *comm, int source, int tag, MPI_Status *status)
+/* MPI error code, raised: the peer is lost and nothing of it is left to receive. */
+static int probe_wide(const struct wsp_comm *comm, int source, int tag, int *flag,
+                      MPI_Status *status)
 {
     int32_t want = source == MPI_ANY_SOURCE ? WSP_ANY : source;
     wsp_link_lock(wsp_job.link);
@@ -19,11 +21,10 @@ static bool probe_wide(const struct wsp_comm *comm, int source, int tag, MPI_Sta
         envelope = *wsp_arrival_envelope(arrival);
     bool is_lost = !arrival && source >= 0 && wsp_link_is_lost(wsp_job.link, comm->world[source]);
     wsp_link_unlock(wsp_job.link);
+    *flag = arrival != NULL;
     if (arrival)
         wsp_status_fill(status, envelope.source, envelope.tag, envelope.length, false);
-    else if (is_lost)
-        wsp_raise(comm->handle, wsp_mpi_class(WSP_ERR_PEER_LOST));
-    return arrival != NULL;
+    return is_lost ? wsp_raise(comm->handle, wsp_mpi_class(WSP_ERR_PEER_LOST)) : MPI_SUCCESS;
 }
 
 /* One look at both sides. */
@@ -32,11 +33,12 @@ static int look(struct wsp_comm *comm, enum wsp_way way, int source, int home_ra
 {
     *flag = 0;
     wsp_wildcard_settle();
+    int code = MPI_SUCCESS;
     if (way != WSP_WAY_HOME)
-        *flag = probe_wide(comm, source, tag, status);
-    if (*flag || way == WSP_WAY_WIDE)
-        return MPI_SUCCESS;
-    int code = host.Iprobe(home_rank, tag, comm->handle, flag, status);
+        code = probe_wide(comm, source, tag, flag, status);
+    if (code || *flag || way == WSP_WAY_WIDE)
+        return code;
+    code = host.Iprobe(home_rank, tag, comm->handle, flag, status);
     if (*flag)
         wsp_status_translate(comm, status);
     return code;
