@@ -2,6 +2,9 @@
 /* Time: what is due, which stream is suspect, and when the other side is given up. */
 #include "path/end_internal.h"
 
+/* An unanswered ping alone holds nothing up: a peer that has no processor gets some time more. */
+#define PING_GRACE_NS (2 * WSP_SUSPECT_NS)
+
 void wsp_watch_progress(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     end->slots[index].progress_ns = now_ns;
@@ -58,7 +61,7 @@ static uint64_t waiting_since_ns(const struct wsp_slot *slot)
 {
     uint64_t since = WSP_TIME_NEVER;
     if (slot->ping_ns)
-        since = slot->ping_ns;
+        since = slot->ping_ns + PING_GRACE_NS;
     if (slot->is_writing && slot->writing_ns < since)
         since = slot->writing_ns;
     const struct wsp_node *first = slot->under_way.head.next;
@@ -79,7 +82,7 @@ static void judge(struct wsp_end *end, unsigned index, uint64_t now_ns)
     if (slot->is_suspect) {
         if (now_ns - slot->progress_ns > 3 * patience && now_ns - slot->heard_ns > 3 * patience)
             end->config.handler->want_reset(end->config.user, index, WSP_ERR_STALLED);
-    } else if (since != WSP_TIME_NEVER && now_ns - since > patience) {
+    } else if (since < now_ns && now_ns - since > patience) {
         suspect(end, index, now_ns);
     }
 }
