@@ -57,11 +57,13 @@ class Result:
 
 
 def environment(extra=None):
-    """The environment of jobs: Open MPI's consent to run as root and on too few cores."""
+    """The environment of jobs: Open MPI's consent to run as root and on too few cores, which the
+    ranks of several sites must then share: neither bound to one nor polling without a pause."""
     env = dict(os.environ)
     if os.geteuid() == 0:
         env['OMPI_ALLOW_RUN_AS_ROOT'] = env['OMPI_ALLOW_RUN_AS_ROOT_CONFIRM'] = '1'
-    env['OMPI_MCA_rmaps_base_oversubscribe'] = '1'
+    env['OMPI_MCA_rmaps_base_oversubscribe'] = env['OMPI_MCA_mpi_yield_when_idle'] = '1'
+    env['OMPI_MCA_hwloc_base_binding_policy'] = 'none'
     env.update(extra or {})
     return env
 
