@@ -58,6 +58,24 @@ static int outcome_of(const struct wsp_exchange_slot *slot)
     return slot->is_receive && op->length != slot->expected ? MPI_ERR_COUNT : MPI_SUCCESS;
 }
 
+bool wsp_exchange_has_arrived(const struct wsp_exchange *exchange)
+{
+    for (int i = 0; i < exchange->n_slots; i++)
+        if (exchange->slots[i].is_receive &&
+            !atomic_load_explicit(&exchange->slots[i].receive.op.done, memory_order_acquire))
+            return false;
+    return true;
+}
+
+int wsp_exchange_arrival_error(const struct wsp_exchange *exchange)
+{
+    int first = MPI_SUCCESS;
+    for (int i = 0; first == MPI_SUCCESS && i < exchange->n_slots; i++)
+        if (exchange->slots[i].is_receive)
+            first = outcome_of(&exchange->slots[i]);
+    return first;
+}
+
 int wsp_exchange_close(struct wsp_exchange *exchange)
 {
     int first = MPI_SUCCESS;

@@ -38,6 +38,10 @@ void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes
 /* True if all are over; does not drive. */
 bool wsp_exchange_is_over(const struct wsp_exchange *exchange);
 
+/* True if all receives are over, and their first error. */
+bool wsp_exchange_has_arrived(const struct wsp_exchange *exchange);
+int wsp_exchange_arrival_error(const struct wsp_exchange *exchange);
+
 /* Once all are over: gives back the memory and returns the first error, as an MPI code. */
 int wsp_exchange_close(struct wsp_exchange *exchange);
 

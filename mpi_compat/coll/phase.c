@@ -46,9 +46,7 @@ static int bytes_type(struct wsp_schedule *s, uint64_t n, MPI_Datatype *type, in
 {
     bool is_derived;
     int err = wsp_type_of_bytes(n, type, count, &is_derived);
-    if (err == MPI_SUCCESS && is_derived)
-        wsp_schedule_take_type(s, *type);
-    return err;
+    return err == MPI_SUCCESS && is_derived ? wsp_schedule_take_type(s, *type) : err;
 }
 
 int wsp_phase_gather(struct wsp_schedule *s, const void *mine, uint64_t block, void *all, int root)

@@ -50,9 +50,16 @@ MPI_Request *wsp_schedule_slot(struct wsp_schedule *s)
     return &s->home[s->n_home++];
 }
 
-void wsp_schedule_take_type(struct wsp_schedule *s, MPI_Datatype type)
+int wsp_schedule_take_type(struct wsp_schedule *s, MPI_Datatype type)
 {
+    MPI_Datatype *held = realloc(s->held, (size_t)(s->n_held + 1) * sizeof *held);
+    if (!held) {
+        host.Type_free(&type);
+        return MPI_ERR_NO_MEM;
+    }
+    s->held = held;
     s->held[s->n_held++] = type;
+    return MPI_SUCCESS;
 }
 
 /* A duplicate holds the type that it was made from. */
@@ -64,9 +71,7 @@ int wsp_schedule_keep_type(struct wsp_schedule *s, MPI_Datatype type)
     if (err != MPI_SUCCESS || combiner == MPI_COMBINER_NAMED)
         return err;
     err = host.Type_dup(type, &twin);
-    if (err == MPI_SUCCESS)
-        wsp_schedule_take_type(s, twin);
-    return err;
+    return err == MPI_SUCCESS ? wsp_schedule_take_type(s, twin) : err;
 }
 
 int wsp_schedule_open_exchange(struct wsp_schedule *s, int n_max)
@@ -89,6 +94,7 @@ static void release(struct wsp_schedule *s)
         s->close(s);
     for (int i = 0; i < s->n_held; i++)
         host.Type_free(&s->held[i]);
+    free(s->held);
     if (s->home != s->home_few)
         free(s->home);
 }
@@ -108,8 +114,10 @@ static bool home_is_over(struct wsp_schedule *s)
 
 static bool wide_is_over(struct wsp_schedule *s)
 {
-    if (!s->has_exchange)
+    if (!s->has_exchange || s->defers_exchange)
         return true;
+    if (s->awaits_arrivals)
+        return wsp_exchange_has_arrived(&s->exchange);
     if (!wsp_exchange_is_over(&s->exchange))
         return false;
     note_error(s, wsp_exchange_close(&s->exchange));
@@ -137,10 +145,11 @@ static bool has_turn(const struct wsp_schedule *s)
 static bool advance(struct wsp_schedule *s)
 {
     bool is_news = false;
-    while (home_is_over(s) && (s->defers_exchange || wide_is_over(s))) {
+    while (home_is_over(s) && wide_is_over(s)) {
         note_error(s, s->agreed);
         s->agreed = MPI_SUCCESS;
         if (!s->steps->run) {
+            s->defers_exchange = s->awaits_arrivals = false;
             if (!wide_is_over(s))
                 return is_news;
             atomic_store_explicit(&s->is_over, true, memory_order_relaxed);
@@ -150,7 +159,7 @@ static bool advance(struct wsp_schedule *s)
             return is_news;
         const struct wsp_step *step = s->steps++;
         s->has_passed = s->has_passed || step->at_turn;
-        s->defers_exchange = false;
+        s->defers_exchange = s->awaits_arrivals = false;
         note_error(s, step->run(s));
         is_news = true;
     }

@@ -49,12 +49,13 @@ struct wsp_schedule {
     struct wsp_exchange exchange;
     bool has_exchange;
     bool defers_exchange; /* set by a step: the next one does not wait for the wide messages */
+    bool awaits_arrivals; /* set by a step: the next one waits for what comes, not for what goes */
     bool has_passed;      /* its step at_turn, if any, was run */
     int agreed;           /* the code that a second home phase carries */
     int err;
-    bool is_raised;       /* err went to the error handler already */
-    bool is_quiet;        /* of the shim's own: err does not go there */
-    MPI_Datatype held[4]; /* MPI_DATATYPE_NULL or freed at the end */
+    bool is_raised;     /* err went to the error handler already */
+    bool is_quiet;      /* of the shim's own: err does not go there */
+    MPI_Datatype *held; /* freed at the end */
     int n_held;
     atomic_bool is_over;
     atomic_bool is_listed; /* a blocking call waits while this holds */
@@ -73,8 +74,8 @@ MPI_Request *wsp_schedule_slot(struct wsp_schedule *schedule);
 
 /* Keeps a type of the program alive (its handle stays good too) although it may free it. */
 int wsp_schedule_keep_type(struct wsp_schedule *schedule, MPI_Datatype type);
-/* Takes over a type that is freed at the end. */
-void wsp_schedule_take_type(struct wsp_schedule *schedule, MPI_Datatype type);
+/* Takes over a type that is freed at the end. MPI code. */
+int wsp_schedule_take_type(struct wsp_schedule *schedule, MPI_Datatype type);
 
 /* Opens the schedule's exchange for n_max wide messages. MPI code. */
 int wsp_schedule_open_exchange(struct wsp_schedule *schedule, int n_max);
