@@ -580,7 +580,6 @@ static void odd_counts(void)
 /* What cannot be done over sites says so; nothing works on the home part alone. */
 static void refused_functions(void)
 {
-    int in[MAX_WORLD] = {0}, out[MAX_WORLD];
     void *memory;
     MPI_Win window;
     MPI_File file;
@@ -589,8 +588,6 @@ static void refused_functions(void)
         return;
     }
     return_errors(true);
-    CHECK(class_of(MPI_Alltoall(in, 1, MPI_INT, out, 1, MPI_INT, MPI_COMM_WORLD)) ==
-          MPI_ERR_UNSUPPORTED_OPERATION);
     CHECK(class_of(MPI_Win_allocate(8, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &window)) ==
           MPI_ERR_UNSUPPORTED_OPERATION);
     int code = MPI_File_open(MPI_COMM_WORLD, "/dev/null", MPI_MODE_RDONLY, MPI_INFO_NULL, &file);
