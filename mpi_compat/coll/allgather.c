@@ -4,43 +4,24 @@
  * lands in the user's buffer at once. */
 #include "coll/coll.h"
 
-#include "coll/phase.h"
+#include "coll/allgather.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "wide.h"
 
 #include <stdlib.h>
 
-struct arguments {
-    const void *sendbuf;
-    int sendcount;
-    MPI_Datatype sendtype;
-    void *recvbuf;
-    int recvcount;
-    MPI_Datatype recvtype;
-};
-
-struct allgather {
-    struct wsp_schedule s;
-    struct arguments a;
-    struct wsp_layout layout; /* of recvtype */
-    uint64_t block;           /* packed bytes of one rank */
-    struct wsp_operand mine;
-    char *bytes;    /* packed elements of all ranks, site by site */
-    bool is_bundle; /* bytes is not the receive buffer */
-};
-
-static void *slot_of(const struct allgather *g, int rank)
+static void *slot_of(const struct wsp_allgather *g, int rank)
 {
     return wsp_coll_at(g->a.recvbuf, (int64_t)rank * g->a.recvcount * g->layout.extent);
 }
 
-static uint64_t length_of(const struct allgather *g, int part)
+static uint64_t length_of(const struct wsp_allgather *g, int part)
 {
     return (uint64_t)g->s.comm->parts[part].n_ranks * g->block;
 }
 
-static char *bundle_of(const struct allgather *g, int part)
+static char *bundle_of(const struct wsp_allgather *g, int part)
 {
     char *bytes = g->bytes;
     for (int p = 0; p < part; p++)
@@ -48,7 +29,7 @@ static char *bundle_of(const struct allgather *g, int part)
     return bytes;
 }
 
-static int open_bytes(struct allgather *g)
+static int open_bytes(struct wsp_allgather *g)
 {
     g->is_bundle = !g->layout.is_contiguous || !wsp_coll_parts_are_runs(g->s.comm);
     g->bytes = g->is_bundle ? malloc((uint64_t)g->s.comm->size * g->block)
@@ -59,7 +40,7 @@ static int open_bytes(struct allgather *g)
 }
 
 /* What the other sites sent may come while this one still gathers. */
-static int expect_bundles(struct allgather *g)
+static int expect_bundles(struct wsp_allgather *g)
 {
     struct wsp_comm *comm = g->s.comm;
     int err = wsp_schedule_open_exchange(&g->s, 2 * comm->n_parts);
@@ -71,9 +52,9 @@ static int expect_bundles(struct allgather *g)
     return err;
 }
 
-static int gather_at_home(struct wsp_schedule *s)
+int wsp_allgather_at_home(struct wsp_schedule *s)
 {
-    struct allgather *g = (struct allgather *)s;
+    struct wsp_allgather *g = (struct wsp_allgather *)s;
     bool is_leader = wsp_comm_is_leader(s->comm);
     int err = s->err;
     if (err == MPI_SUCCESS)
@@ -86,9 +67,9 @@ static int gather_at_home(struct wsp_schedule *s)
     return err == MPI_SUCCESS && is_leader ? expect_bundles(g) : err;
 }
 
-static int send_bundles(struct wsp_schedule *s)
+int wsp_allgather_cross(struct wsp_schedule *s)
 {
-    struct allgather *g = (struct allgather *)s;
+    struct wsp_allgather *g = (struct wsp_allgather *)s;
     const struct wsp_comm *comm = s->comm;
     for (int p = 0; s->has_exchange && s->err == MPI_SUCCESS && p < comm->n_parts; p++)
         if (p != comm->part)
@@ -97,15 +78,15 @@ static int send_bundles(struct wsp_schedule *s)
     return MPI_SUCCESS;
 }
 
-static int spread(struct wsp_schedule *s)
+int wsp_allgather_spread(struct wsp_schedule *s)
 {
-    struct allgather *g = (struct allgather *)s;
+    struct wsp_allgather *g = (struct wsp_allgather *)s;
     return wsp_phase_bcast_bytes(s, 0, g->bytes, (uint64_t)s->comm->size * g->block);
 }
 
 static int unbundle(struct wsp_schedule *s)
 {
-    struct allgather *g = (struct allgather *)s;
+    struct wsp_allgather *g = (struct wsp_allgather *)s;
     const char *from = g->bytes;
     int err = s->err;
     for (int p = 0; g->is_bundle && p < s->comm->n_parts; p++)
@@ -115,22 +96,23 @@ static int unbundle(struct wsp_schedule *s)
     return err;
 }
 
-static const struct wsp_step steps[] = {{gather_at_home, false},
-                                        {send_bundles, false},
-                                        {spread, true},
+static const struct wsp_step steps[] = {{wsp_allgather_at_home, false},
+                                        {wsp_allgather_cross, false},
+                                        {wsp_allgather_spread, true},
                                         {unbundle, false},
                                         {NULL, false}};
 
-static void close_allgather(struct wsp_schedule *s)
+void wsp_allgather_close(struct wsp_schedule *s)
 {
-    struct allgather *g = (struct allgather *)s;
+    struct wsp_allgather *g = (struct wsp_allgather *)s;
     if (g->is_bundle)
         free(g->bytes);
     wsp_operand_close(&g->mine);
 }
 
 /* An operand in place becomes one that is sent from the receive buffer. */
-static int check(struct arguments *a, const struct wsp_comm *comm, struct wsp_layout *layout)
+static int check(struct wsp_allgather_arguments *a, const struct wsp_comm *comm,
+                 struct wsp_layout *layout)
 {
     struct wsp_layout sent = {0};
     int err = a->recvbuf == MPI_IN_PLACE ? MPI_ERR_ARG : MPI_SUCCESS;
@@ -150,10 +132,10 @@ static int check(struct arguments *a, const struct wsp_comm *comm, struct wsp_la
     return given == wanted ? MPI_SUCCESS : given > wanted ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
 }
 
-static struct allgather *make(const struct arguments *a, struct wsp_comm *comm,
-                              const struct wsp_layout *layout)
+static struct wsp_allgather *make(const struct wsp_allgather_arguments *a, struct wsp_comm *comm,
+                                  const struct wsp_layout *layout)
 {
-    struct allgather *g = wsp_schedule_new(sizeof *g, comm, steps, close_allgather);
+    struct wsp_allgather *g = wsp_schedule_new(sizeof *g, comm, steps, wsp_allgather_close);
     if (!g)
         return NULL;
     g->a = *a;
@@ -164,14 +146,14 @@ static struct allgather *make(const struct arguments *a, struct wsp_comm *comm,
     return g;
 }
 
-static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
+static int start(struct wsp_allgather_arguments a, MPI_Comm handle, MPI_Request *request)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
     int err = check(&a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
-    struct allgather *g = make(&a, comm, &layout);
+    struct wsp_allgather *g = make(&a, comm, &layout);
     if (!g)
         return wsp_raise(handle, MPI_ERR_NO_MEM);
     if (request)
@@ -184,7 +166,7 @@ static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
 
 int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n, void *all)
 {
-    struct arguments a = {.sendbuf = mine, .recvbuf = all};
+    struct wsp_allgather_arguments a = {.sendbuf = mine, .recvbuf = all};
     struct wsp_layout layout;
     bool is_derived;
     int err = wsp_type_of_bytes(n, &a.recvtype, &a.recvcount, &is_derived);
@@ -193,7 +175,7 @@ int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n
     a.sendtype = a.recvtype;
     a.sendcount = a.recvcount;
     err = wsp_type_describe(a.recvtype, &layout);
-    struct allgather *g = err == MPI_SUCCESS ? make(&a, comm, &layout) : NULL;
+    struct wsp_allgather *g = err == MPI_SUCCESS ? make(&a, comm, &layout) : NULL;
     if (g) {
         g->s.is_quiet = true;
         err = wsp_schedule_run(&g->s, NULL);
@@ -208,13 +190,15 @@ int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n
 int wide_Allgather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                    int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
-    return start((struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype},
+    return start((struct wsp_allgather_arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount,
+                                                  recvtype},
                  comm, NULL);
 }
 
 int wide_Iallgather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                     int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 {
-    return start((struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype},
+    return start((struct wsp_allgather_arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount,
+                                                  recvtype},
                  comm, request);
 }

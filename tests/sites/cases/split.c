@@ -154,13 +154,13 @@ static void add_elements(void *in, void *inout, int *length, MPI_Datatype *type)
                 ((uint32_t *)in + i * layout->step)[layout->words[w]];
 }
 
-static void take_reduced(const struct team *team, struct area *area, bool composes, uint32_t salt)
+/* Holds that the elements are those of the first n ranks, reduced, and takes them away. */
+static void take_reduced(int n, struct area *area, bool composes, uint32_t salt)
 {
     const int words[] = {0, 1};
     for (int i = 0; i < area->count; i++) {
-        uint32_t sum[2] = {value_of(team->size - 1, 2 * i, salt) | 1,
-                           value_of(team->size - 1, 2 * i + 1, salt)};
-        for (int rank = team->size - 2; rank >= 0; rank--) {
+        uint32_t sum[2] = {value_of(n - 1, 2 * i, salt) | 1, value_of(n - 1, 2 * i + 1, salt)};
+        for (int rank = n - 2; rank >= 0; rank--) {
             uint32_t left[2] = {value_of(rank, 2 * i, salt) | 1, value_of(rank, 2 * i + 1, salt)};
             if (composes) {
                 compose_maps(left, sum, words);
@@ -192,7 +192,36 @@ static void try_reduce(const struct team *team, int count, uint32_t salt)
     else
         MPI_Reduce(from, has_result ? out.base : NULL, count, layout->type, op, root, team->comm);
     if (has_result)
-        take_reduced(team, &out, composes, salt);
+        take_reduced(team->size, &out, composes, salt);
+    if (!is_in_place)
+        take_elements(&in, 0, count, team->rank, salt);
+    close_area(&in);
+    close_area(&out);
+}
+
+static void try_scan(const struct team *team, int count, uint32_t salt)
+{
+    const struct layout *layout = &layouts[draw(BELOW)];
+    bool composes = draw(2), is_in_place = draw(2), is_exclusive = draw(2), is_blocking = draw(2);
+    struct area in = make_area(count, *layout), out = make_area(count, *layout);
+    set_elements(is_in_place ? &out : &in, 0, count, team->rank, salt);
+    const void *from = is_in_place ? MPI_IN_PLACE : (void *)in.base;
+    MPI_Op op = composes ? compose : add;
+    MPI_Request request = MPI_REQUEST_NULL;
+    if (is_blocking && is_exclusive)
+        MPI_Exscan(from, out.base, count, layout->type, op, team->comm);
+    else if (is_blocking)
+        MPI_Scan(from, out.base, count, layout->type, op, team->comm);
+    else if (is_exclusive)
+        MPI_Iexscan(from, out.base, count, layout->type, op, team->comm, &request);
+    else
+        MPI_Iscan(from, out.base, count, layout->type, op, team->comm, &request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    int n = team->rank + (is_exclusive ? 0 : 1);
+    if (n > 0)
+        take_reduced(n, &out, composes, salt);
+    else if (is_in_place)
+        take_elements(&out, 0, count, team->rank, salt);
     if (!is_in_place)
         take_elements(&in, 0, count, team->rank, salt);
     close_area(&in);
@@ -250,15 +279,17 @@ static void try_many(MPI_Comm comm, int n, uint64_t seed)
     MPI_Comm_size(comm, &team.size);
     state = seed;
     for (int i = 0; i < n; i++) {
-        int what = draw(8), count = draw_count();
+        int what = draw(10), count = draw_count();
         if (what == 0)
             MPI_Barrier(comm);
         else if (what < 3)
             try_bcast(&team, count, (uint32_t)i);
         else if (what < 6)
             try_reduce(&team, count, (uint32_t)i);
-        else
+        else if (what < 8)
             try_gather(&team, count / 4, (uint32_t)i);
+        else
+            try_scan(&team, count, (uint32_t)i);
     }
 }
 
