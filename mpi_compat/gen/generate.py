@@ -8,6 +8,10 @@ import table
 HEAD = '/* SPDX-License-Identifier: BSD-3-Clause */\n/* Made by gen/generate.py from functions.tbl. */\n'
 
 
+NULL_HANDLES = {'newcomm': 'MPI_COMM_NULL', 'newgroup': 'MPI_GROUP_NULL', 'newwin': 'MPI_WIN_NULL',
+                'newfile': 'MPI_FILE_NULL', 'newrequest': 'MPI_REQUEST_NULL'}
+
+
 def host_table_h(functions):
     """struct wsp_host: a pointer to each function of the host."""
     fields = ''.join(f'    {f.returns} (*{f.name})({f.declarations});\n'
@@ -85,6 +89,9 @@ def body(function, by_name):
         return text + f'    return wide_{function.name}({function.arguments});\n'
     comms = comm_expressions(function) or ['MPI_COMM_WORLD']
     culprit = comms[0] if len(comms) == 1 else f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
+    # A program that goes on after the error finds no handle where it asked for one.
+    text += ''.join(f'    *{p.name} = {NULL_HANDLES[p.kind]};\n'
+                    for p in function.of_kind(*NULL_HANDLES))
     return text + f'    return wsp_refuse("MPI_{function.name}", {culprit});\n'
 
 

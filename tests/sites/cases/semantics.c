@@ -581,8 +581,8 @@ static void odd_counts(void)
 static void refused_functions(void)
 {
     void *memory;
-    MPI_Win window;
-    MPI_File file;
+    MPI_Win window = (MPI_Win)&memory; /* not what the refusals leave */
+    MPI_File file = (MPI_File)&memory;
     if (world.n_sites < 2) {
         skip("one site");
         return;
@@ -592,6 +592,7 @@ static void refused_functions(void)
           MPI_ERR_UNSUPPORTED_OPERATION);
     int code = MPI_File_open(MPI_COMM_WORLD, "/dev/null", MPI_MODE_RDONLY, MPI_INFO_NULL, &file);
     CHECK(class_of(code) == MPI_ERR_UNSUPPORTED_OPERATION);
+    CHECK(window == MPI_WIN_NULL && file == MPI_FILE_NULL);
     return_errors(false);
 }
 
