@@ -36,6 +36,7 @@ struct wsp_comm {
     struct wsp_part *parts;
     uint32_t coll_sequence; /* collectives started, wraps; the tag of their wide messages */
     uint32_t n_contexts;    /* contexts drawn by this process as first member of a new group */
+    struct wsp_topology *topology; /* owned; NULL: none */
     atomic_int n_references;
     bool is_handle_free; /* the host has freed the handle already */
 };
