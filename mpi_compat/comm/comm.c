@@ -18,9 +18,25 @@ static struct wsp_map table; /* handle -> struct wsp_comm, MPI_COMM_WORLD left o
 static pthread_rwlock_t table_lock = PTHREAD_RWLOCK_INITIALIZER; /* MPI_THREAD_MULTIPLE only */
 static atomic_uint n_drawn = 1;
 
+/* While a handle is being freed its thread holds the lock, and delete callbacks may come back here:
+ * nobody else may take the host's next communicator at that address for the old one. */
+static _Thread_local int n_held;
+
+static void table_enter(void)
+{
+    if (n_held++ == 0)
+        pthread_rwlock_wrlock(&table_lock);
+}
+
+static void table_leave(void)
+{
+    if (--n_held == 0)
+        pthread_rwlock_unlock(&table_lock);
+}
+
 struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle)
 {
-    if (!wsp_job.is_threaded)
+    if (!wsp_job.is_threaded || n_held > 0)
         return wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
     pthread_rwlock_rdlock(&table_lock);
     struct wsp_comm *comm = wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
@@ -115,9 +131,9 @@ int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t conte
         code = host.Comm_set_errhandler(comm->phase2, MPI_ERRORS_RETURN);
     wsp_err err = WSP_OK;
     if (!code && handle != MPI_COMM_WORLD) {
-        pthread_rwlock_wrlock(&table_lock);
+        table_enter();
         err = wsp_map_put(&table, (uint64_t)(uintptr_t)handle, comm);
-        pthread_rwlock_unlock(&table_lock);
+        table_leave();
     }
     if (code || err) {
         free_tables(comm);
@@ -130,18 +146,19 @@ int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t conte
 int wsp_comm_close(struct wsp_comm *comm)
 {
     MPI_Comm handle = comm->handle;
+    int code = MPI_SUCCESS;
+    table_enter();
     /* Still in the table: the delete callbacks may ask the communicator for its size. */
     if (atomic_load(&comm->n_references) == 1) {
-        int code = host.Comm_free(&handle);
-        if (code)
-            return code;
-        comm->is_handle_free = true;
+        code = host.Comm_free(&handle);
+        comm->is_handle_free = !code;
     }
-    pthread_rwlock_wrlock(&table_lock);
-    wsp_map_take(&table, (uint64_t)(uintptr_t)comm->handle);
-    pthread_rwlock_unlock(&table_lock);
-    wsp_comm_release(comm);
-    return MPI_SUCCESS;
+    if (!code)
+        wsp_map_take(&table, (uint64_t)(uintptr_t)comm->handle);
+    table_leave();
+    if (!code)
+        wsp_comm_release(comm);
+    return code;
 }
 
 void wsp_comm_release(struct wsp_comm *comm)
