@@ -48,7 +48,8 @@ static void take_down(struct wsp_end *end, unsigned index)
     slot->is_up = false;
     slot->is_suspect = false;
     end->n_up--;
-    if (!end->is_peer_closing) /* else it hung up in good order */
+    /* Not lost: one that hung up in good order, or the loser of two openings that crossed. */
+    if (!end->is_peer_closing && slot->hop_received > 0)
         end->stats.streams_lost++;
     wsp_claim_drop(end, index);
     if (slot->writing)
