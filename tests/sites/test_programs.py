@@ -39,20 +39,21 @@ def matching(sites, messages, seeds, deadline):
     return run
 
 
-def matching_instrumented():
-    """The matching test with a sanitizer in it, linked with the shim, which has it too."""
+def instrumented(program, sites, *options):
+    """A program with a sanitizer in it, linked with the shim, which has it too."""
     suppressions = jobs.SOURCE / 'tests' / 'sanitize'
     env = {'TSAN_OPTIONS': ('halt_on_error=0:exitcode=66:ignore_noninstrumented_modules=1:'
                             f'suppressions={suppressions}/tsan.supp'),
            'LSAN_OPTIONS': f'print_suppressions=0:suppressions={suppressions}/lsan.supp',
            'ASAN_OPTIONS': 'fast_unwind_on_malloc=0:exitcode=66',
            'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1:exitcode=66'}
-    sites = (2, 2, 2)
-    command = [jobs.SITES / 'matching-linked', '-n', 100000, '-s', 5, '-T', 300, '-S',
-               jobs.spread(sites)]
-    result = jobs.run_over(sites, command, 1500, env).must_pass()
-    jobs.expect('right' in result.out, result.describe())
-    print(result.out.strip().splitlines()[-1])
+
+    def run():
+        command = [jobs.SITES / f'{program}-linked', *options, '-S', jobs.spread(sites)]
+        result = jobs.run_over(sites, command, 1500, env).must_pass()
+        jobs.expect('right' in result.out, result.describe())
+        print(result.out.strip().splitlines()[-1])
+    return run
 
 
 def refusals_are_loud():
@@ -83,7 +84,10 @@ jobs.main({
     'matching': matching((2, 2, 2), 100000, [1], 240),
     'matching_layouts': lambda: [matching(sites, 10000, [7, 8], 120)()
                                  for sites in ((1, 1), (3, 1), (1, 1, 1), (3,))],
-    'matching_instrumented': matching_instrumented,
+    'matching_instrumented': instrumented('matching', (2, 2, 2), '-n', 100000, '-s', 5,
+                                          '-T', 300),
+    **{f'{name}_instrumented': instrumented(name, (2, 2), '-T', 300)
+       for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors')},
     'matching_many_seeds': matching((2, 2, 1), 20000, range(100, 120), 120),
     'vector_of_3_gib': cases('buffers', (1, 1), options=['-T', '500', 'vector_of_3_gib'],
                              deadline=560),
