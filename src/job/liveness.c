@@ -17,6 +17,7 @@
 #define OPEN_NS     (5 * WSP_NS_PER_S)  /* for one address of the leader to answer */
 #define ABORT_NS    (1 * WSP_NS_PER_S)  /* for an abort to come back from above */
 #define LEAVE_NS    (2 * WSP_NS_PER_S)  /* for a goodbye to be taken */
+#define LATE_NS     (2 * WSP_NS_PER_S)  /* for the launcher to see the death of the leader first */
 #define STEP_NS     (WSP_NS_PER_S / 20) /* at most between two looks */
 #define N_ADDRESSES 8
 
@@ -198,6 +199,12 @@ static void on_up_opened(void *user, struct wsp_channel *channel)
     session->is_up_open = true;
 }
 
+static void leader_is_lost(void *user, uint64_t now_ns)
+{
+    struct wsp_session *session = user;
+    lose_rank(session, session->first_rank, "ended without MPI_Finalize");
+}
+
 static void on_up_ended(void *user, struct wsp_channel *channel, wsp_err err)
 {
     struct wsp_session *session = user;
@@ -208,10 +215,15 @@ static void on_up_ended(void *user, struct wsp_channel *channel, wsp_err err)
     session->up_err = err;
     if (session->has_left || session->is_over || !was_open)
         return;
-    if (session->is_leader)
+    if (session->is_leader) {
         wsp_warn("the coordinator is gone (%s); the job goes on without it", wsp_err_text(err));
-    else
-        lose_rank(session, session->first_rank, "ended without MPI_Finalize");
+        return;
+    }
+    /* Were we to end at once, the site's launcher might report our status and not the leader's. */
+    session->late_timer = (struct wsp_timer){.fn = leader_is_lost, .user = session};
+    if (wsp_timer_set(wsp_link_loop(session->link), &session->late_timer,
+                      wsp_clock_now_ns() + LATE_NS))
+        leader_is_lost(session, 0);
 }
 
 static const struct wsp_channel_handler up_handler = {on_up_opened, on_up_message, on_up_ended};
@@ -224,6 +236,8 @@ void wsp_session_free(struct wsp_session **at)
         return;
     while (!wsp_list_is_empty(&session->children))
         forget_child(WSP_CONTAINER(wsp_list_first(&session->children), struct child, node));
+    if (session->late_timer.fn)
+        wsp_timer_stop(wsp_link_loop(session->link), &session->late_timer);
     wsp_lobby_close(&session->lobby);
     if (session->listener >= 0)
         close(session->listener);

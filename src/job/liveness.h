@@ -32,6 +32,8 @@ struct wsp_session {
     struct wsp_list children;
     uint32_t n_children_left; /* children that said goodbye */
 
+    struct wsp_timer late_timer; /* runs while the site's launcher may tell how the leader died */
+
     bool is_over;     /* the job was aborted; nothing more is judged */
     bool is_aborting; /* by this process, which waits for the echo */
     bool was_echoed;
