@@ -2,7 +2,7 @@
 # A face over meson: see README.md. BUILD is where the plain build goes.
 BUILD ?= build
 
-.PHONY: all demo test setup format clean
+.PHONY: all demo test docs setup format clean
 all: setup
 	scripts/build $(BUILD)
 
@@ -14,6 +14,9 @@ test: setup
 
 setup:
 	scripts/setup
+
+docs:
+	python3 mpi_compat/gen/generate.py mpi-coverage.md mpi_compat/functions.tbl docs/mpi-coverage.md
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -3,6 +3,7 @@
 
 import sys
 
+import coverage
 import table
 
 HEAD = '/* SPDX-License-Identifier: BSD-3-Clause */\n/* Made by gen/generate.py from functions.tbl. */\n'
@@ -132,7 +133,8 @@ def version_script(functions):
 
 
 WRITERS = {'host_table.h': host_table_h, 'host_table.c': host_table_c, 'wide.h': wide_h,
-           'wrappers.c': wrappers_c, 'shim.map': version_script}
+           'wrappers.c': wrappers_c, 'shim.map': version_script,
+           'mpi-coverage.md': coverage.mpi_coverage_md}
 
 
 def main():

@@ -7,6 +7,7 @@ CLASSES = ('untouched', 'local', 'dual', 'refused')
 ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message',
           'buffered', 'group')
 FLAGS = ('-', 'reenters', 'fragile', 'fortran')
+FIRST_RELEASE = '0.1'
 
 
 class Parameter:
@@ -19,9 +20,13 @@ class Parameter:
 
 
 class Function:
-    def __init__(self, line):
+    """chapter: the heading above the function, and the text below that."""
+
+    def __init__(self, line, chapter):
         columns = line.split(None, 4)
-        self.name, self.klass, self.route, self.flag = columns[:4]
+        self.name, klass, self.route, self.flag = columns[:4]
+        self.klass, self.since = re.fullmatch(r'(\w+)(?:@(\d+\.\d+))?', klass).groups(FIRST_RELEASE)
+        self.chapter = chapter
         # The return type may hold a blank only if a pointer comes back, which no function does.
         self.returns, parameters = columns[4].split(None, 1)
         parameters = parameters.strip()
@@ -53,15 +58,26 @@ class Function:
         return [p for p in self.parameters if p.kind in kinds]
 
 
+def paragraphs(path):
+    """(number of the first line, comment lines, other lines) of each part between blank lines."""
+    with open(path, encoding='ascii') as file:
+        lines = file.read().split('\n')
+    start = 0
+    for end in [n for n, line in enumerate(lines) if not line] + [len(lines)]:
+        part = lines[start:end]
+        yield start + 1, [p for p in part if p[:1] == '#'], [p for p in part if p[:1] not in ('', '#')]
+        start = end + 1
+
+
 def read(path):
     """The functions in the order of the table."""
     functions = []
-    with open(path, encoding='ascii') as lines:
-        for number, line in enumerate(lines, 1):
-            if line.startswith('#') or not line.strip():
-                continue
+    for first, comments, rows in paragraphs(path):
+        texts = [c[1:].strip() for c in comments] or ['']
+        chapter = (texts[0], ' '.join(texts[1:]))
+        for number, line in enumerate(rows, first + len(comments)):
             try:
-                functions.append(Function(line))
+                functions.append(Function(line, chapter))
             except (ValueError, AttributeError, IndexError) as error:
                 raise SystemExit(f'{path}:{number}: {error}')
     names = [f.name for f in functions]
