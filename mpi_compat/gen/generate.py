@@ -57,6 +57,28 @@ def route_condition(function):
     return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in handles(function))
 
 
+# Measured (bench/compare-home-collectives): also of a large payload the host's nonblocking form is
+# the faster one.
+FASTER_NONBLOCKING = ('Alltoall', 'Reduce_scatter_block')
+
+
+def home_is_large(function):
+    """Whether the payload of a home collective is large: by counts that mean the same on every
+    member, as all must choose alike. None: there are no such counts, or it does not pay."""
+    comm = comm_expressions(function)[0]
+    counts, lists = function.of_kind('count'), function.of_kind('counts')
+    types = function.of_kind('datatype')
+    if function.of_kind('rank') and (lists or len(counts) > 1):
+        return None  # the root's mean nothing elsewhere
+    if function.name.startswith('Neighbor_') or function.name in FASTER_NONBLOCKING:
+        return None  # each neighbour has its own
+    if len(lists) == 1:
+        return f'wsp_home_are_large({comm}, {lists[0].name}, {types[-1].name})'
+    if counts and not lists:  # the last: MPI_IN_PLACE voids the first
+        return f'wsp_home_is_large({comm}, {counts[-1].name}, {types[-1].name})'
+    return None
+
+
 def home_collective(function, by_name):
     """A home collective that does not sleep in the host: its nonblocking form and the joint loop,
     or, where there is none or the payload is large, the blocking form behind a driven barrier."""
@@ -66,10 +88,10 @@ def home_collective(function, by_name):
     form = by_name.get('I' + function.name[0].lower() + function.name[1:])
     if not form or not form.of_kind('newrequest') or form.flag == 'fragile':
         return barrier
+    large = home_is_large(function)
     text = ''
-    counts, types = function.of_kind('count'), function.of_kind('datatype')
-    if len(counts) == 1 and len(types) == 1 and function.name != 'Reduce_scatter_block':
-        text += (f'        if (wsp_home_is_large({comm}, {counts[0].name}, {types[0].name})) {{\n'
+    if large:
+        text += (f'        if ({large}) {{\n'
                  + barrier.replace('        ', '            ') + '        }\n')
     return text + ('        MPI_Request request;\n'
                    f'        int err = host.{form.name}({function.arguments}, &request);\n'

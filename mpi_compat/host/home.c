@@ -7,15 +7,34 @@
 
 #define LARGE_BYTES 65536
 
+static bool is_inter(MPI_Comm comm)
+{
+    int answer;
+    return host.Comm_test_inter(comm, &answer) != MPI_SUCCESS || answer;
+}
+
+static bool is_large(uint64_t count, MPI_Datatype datatype)
+{
+    struct wsp_layout layout;
+    return wsp_type_describe(datatype, &layout) == MPI_SUCCESS &&
+           layout.size * count >= LARGE_BYTES;
+}
+
 bool wsp_home_is_large(MPI_Comm comm, int count, MPI_Datatype datatype)
 {
-    int is_inter = 0;
-    struct wsp_layout layout;
-    if (count <= 0 || wsp_type_describe(datatype, &layout) != MPI_SUCCESS)
+    return count > 0 && is_large((uint64_t)count, datatype) && !is_inter(comm);
+}
+
+bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype)
+{
+    int size;
+    uint64_t sum = 0;
+    if (!counts || comm == MPI_COMM_NULL || is_inter(comm) ||
+        host.Comm_size(comm, &size) != MPI_SUCCESS)
         return false;
-    if (layout.size * (uint64_t)count < LARGE_BYTES)
-        return false;
-    return host.Comm_test_inter(comm, &is_inter) == MPI_SUCCESS && !is_inter;
+    for (int i = 0; i < size; i++)
+        sum += counts[i] > 0 ? (uint64_t)counts[i] : 0;
+    return sum > 0 && is_large(sum, datatype);
 }
 
 int wsp_home_enter(MPI_Comm comm)

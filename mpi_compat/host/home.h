@@ -12,6 +12,8 @@
  * its nonblocking one. Never on an intercommunicator, where count and datatype may mean nothing on
  * some members. Raises no error for a datatype that is none. */
 bool wsp_home_is_large(MPI_Comm comm, int count, MPI_Datatype datatype);
+/* Likewise, with a count for each rank. */
+bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype);
 
 /* Drives until every member of comm has entered: the blocking call that follows waits for none of
  * them. Errors are the host's, already raised. */
