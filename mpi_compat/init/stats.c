@@ -55,6 +55,9 @@ static void print_site(void)
             " segments sent again, %" PRIu64 " streams lost\n",
             wsp_job_site_name(wsp_job.world_rank), wsp_job.home_size, sum[0], (double)sum[1] / 1e6,
             sum[2], (double)sum[3] / 1e6, sum[4], sum[5], sum[6], sum[7]);
+    if (*wsp_opt_text(WSP_OPT_EMULATE))
+        fprintf(stderr, "widespan: site %s: emulated distance: %s\n",
+                wsp_job_site_name(wsp_job.world_rank), wsp_opt_text(WSP_OPT_EMULATE));
 }
 
 void wsp_stats_report(void)

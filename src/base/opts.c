@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/opts.h"
+#include "base/emulation.h"
 #include "base/log.h"
 
 #include <ctype.h>
@@ -128,6 +129,13 @@ wsp_err wsp_opts_load(char *why, size_t why_size)
         snprintf(why, why_size,
                  "WIDESPAN_LOG=%s cannot be used: expected error, warn, info or debug",
                  wsp_opt_text(WSP_OPT_LOG));
+        return WSP_ERR_CONFIG;
+    }
+    struct wsp_emulation emulation;
+    const char *emulate = wsp_opt_text(WSP_OPT_EMULATE);
+    if (*emulate && wsp_emulation_parse(emulate, &emulation)) {
+        snprintf(why, why_size, "WIDESPAN_EMULATE=%s cannot be used: expected " WSP_EMULATION_FORM,
+                 emulate);
         return WSP_ERR_CONFIG;
     }
     return WSP_OK;

@@ -51,6 +51,8 @@ enum wsp_opt_kind {
       "1 declares nobody lost, so that a debugger may stop a rank")                                \
     X(BIND, "WIDESPAN_BIND", TEXT, "auto", 0, 0,                                                   \
       "where the I/O thread runs: auto, none, or a list of processors such as 2,3")                \
+    X(EMULATE, "WIDESPAN_EMULATE", TEXT, "", 0, 0,                                                 \
+      "holds wide traffic back as if the sites were far apart: rtt=30ms or rtt=30ms,rate=1G")      \
     X(STATS, "WIDESPAN_STATS", TEXT, "", 0, 0,                                                     \
       "1 prints what travelled at MPI_Finalize, json:FILE appends it to FILE, a line a rank")      \
     X(JOB, "WIDESPAN_JOB", TEXT, "", 0, 0, "name of the job; set by widespan exec")                \

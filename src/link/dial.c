@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Attempts to connect a stream: wait, connect, prove, hand over; begin again when it fails. Whether
  * there is still time is the end's to say: it declares the path lost, which drops the attempts. */
-#include "link/link_internal.h"
+#include "link/emulator.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -286,10 +286,11 @@ void wsp_dial_want(struct wsp_stream *stream, uint32_t generation)
     dial->fd = -1;
     dial->timer = (struct wsp_timer){.fn = on_timer, .user = dial};
     stream->dial = dial;
-    if (peer->is_dialler)
+    uint64_t wait_ns = (peer->is_dialler ? 0 : COURTESY_NS) + wsp_emulator_opening_ns(peer->link);
+    if (wait_ns == 0)
         begin(dial);
     else
-        set_timer(dial, COURTESY_NS);
+        set_timer(dial, wait_ns);
 }
 
 bool wsp_dial_precedes(const struct wsp_stream *stream, uint32_t generation)

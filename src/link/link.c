@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The life of a link, its lock, and the way of messages into its paths. */
-#include "link/link_internal.h"
+#include "link/emulator.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -68,6 +68,8 @@ static wsp_err open_parts(struct wsp_link *link, const struct wsp_link_config *c
         err = wsp_random_nonce(&link->nonce);
     if (!err)
         err = wsp_loop_open(&link->loop);
+    if (!err)
+        err = wsp_emulator_open(link);
     if (err)
         return err;
     if (!config->ports)
@@ -299,6 +301,7 @@ void wsp_link_close(struct wsp_link **at)
     wsp_link_lock(link);
     wsp_acceptor_stop(link);
     free_peers(link);
+    wsp_emulator_close(link);
     wsp_hosts_free(link);
     wsp_map_fini(&link->descriptors);
     wsp_map_fini(&link->gone_nonces);

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "link/link.h"
+#include "net/delay.h"
 #include "net/tcp.h"
 #include "wire/handshake.h"
 
@@ -49,6 +50,14 @@ struct wsp_reader {
     bool is_bulk;               /* the last payload was large: read the next header alone */
 };
 
+/* What came on a stream and is not due yet (emulator.c). */
+struct wsp_holding {
+    struct wsp_delay_line line;
+    struct wsp_node node; /* in the emulator's list while something is held or awaited */
+    bool is_paused;       /* too much is under way: not read */
+    bool has_ended;       /* the other side has closed behind what is held */
+};
+
 enum wsp_due { WSP_DUE_WRITE = 1 << 0, WSP_DUE_RESET = 1 << 1, WSP_DUE_DIAL = 1 << 2 };
 
 /* A slot of a path: the connection that serves it, and the attempt to make one. */
@@ -60,6 +69,7 @@ struct wsp_stream {
     bool is_shut; /* our half is closed, after the path was */
     struct wsp_writer writer;
     struct wsp_reader reader;
+    struct wsp_holding holding;
     struct wsp_dial *dial; /* NULL: none under way */
     unsigned due;          /* enum wsp_due */
     struct wsp_node due_node;
@@ -84,6 +94,8 @@ struct wsp_peer {
     wsp_err doom;           /* what the end is to fail with, noted where it cannot be called */
     wsp_err dial_err;       /* why the last attempt to connect failed */
     struct wsp_timer timer; /* for the end's deadline */
+    struct wsp_bottleneck *bottleneck, own_bottleneck; /* of what comes from it (emulator.c) */
+    size_t n_held_bytes;
     bool is_touched;
     struct wsp_node touched_node;
 };
@@ -131,7 +143,8 @@ struct wsp_link {
     unsigned depth; /* of wsp_link_enter */
     struct wsp_list due, touched, guests;
     unsigned n_guests;
-    struct wsp_sending *sending; /* the calls of wsp_link_send under way, innermost first */
+    struct wsp_emulator *emulator; /* NULL: traffic is not held back */
+    struct wsp_sending *sending;   /* the calls of wsp_link_send under way, innermost first */
     bool is_started, is_draining, is_inert;
     struct wsp_map descriptors;  /* every one that the link opened, for counting and for a fork */
     struct wsp_link_stats stats; /* `sum`: of ends that are gone */
@@ -204,6 +217,10 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
                         const uint8_t *more, size_t more_length);
 /* Closes the connection and tells the end (unless the path is over). */
 void wsp_stream_drop(struct wsp_stream *stream);
+/* The same, and says why. */
+void wsp_stream_fail(struct wsp_stream *stream, wsp_err why);
+/* Brings what is watched for in line with what the stream waits for. */
+void wsp_stream_watch(struct wsp_stream *stream);
 
 /* writer.c, reader.c */
 void wsp_writer_reset(struct wsp_writer *writer);

@@ -142,6 +142,7 @@ struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank)
         return NULL;
     const struct wsp_endpoint *endpoint = &link->endpoints[rank];
     peer->link = link;
+    peer->bottleneck = &peer->own_bottleneck;
     peer->rank = peer->frame_remote = rank;
     peer->frame_local = link->rank;
     if (link->is_open_door)
@@ -167,6 +168,7 @@ static wsp_err make_streams(struct wsp_peer *peer, unsigned n_streams)
         streams[i].fd = -1;
         streams[i].reader.need = WSP_HEADER_PREFIX;
         wsp_node_init(&streams[i].due_node);
+        wsp_node_init(&streams[i].holding.node);
     }
     peer->streams = streams;
     peer->n_streams = n_streams;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads the frames of a stream. Small ones are read many at a time into the link's buffer; the
  * payload of a large one is read straight into its landing. */
-#include "link/link_internal.h"
+#include "link/emulator.h"
 
 #include "base/clock.h"
 
@@ -124,6 +124,8 @@ wsp_err wsp_stream_read(struct wsp_stream *stream)
     bool was_short = false;
     if (stream->is_shut)
         return read_away(stream);
+    if (stream->peer->link->emulator)
+        return wsp_emulator_read(stream);
     while (total < TURN_BYTES && !was_short && !is_over(stream)) {
         wsp_err err = read_once(stream, &n, &was_short);
         if (err)

@@ -2,6 +2,8 @@
 /* Counters of the whole process. */
 #include "link/link_internal.h"
 
+#include "base/opts.h"
+
 /* X(counter that adds up over paths) */
 #define SUM_TABLE(X)                                                                               \
     X(messages_sent)                                                                               \
@@ -75,5 +77,7 @@ void wsp_link_print_stats(struct wsp_link *link, FILE *out)
     print(out, "strangers_evicted", stats.strangers_evicted);
     print(out, "handshakes_done", stats.handshakes_done);
     print(out, "descriptors_peak", stats.descriptors_peak);
+    if (link->emulator)
+        fprintf(out, ", \"emulate\": \"%s\"", wsp_opt_text(WSP_OPT_EMULATE));
     fputc('}', out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A slot of a path and the connection that serves it. */
-#include "link/link_internal.h"
+#include "link/emulator.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,6 +28,8 @@ static void detach(struct wsp_stream *stream)
     wsp_writer_reset(&stream->writer);
     memset(&stream->reader, 0, sizeof stream->reader);
     stream->reader.need = WSP_HEADER_PREFIX;
+    if (stream->peer->link->emulator)
+        wsp_emulator_forget(stream);
 }
 
 void wsp_stream_drop(struct wsp_stream *stream)
@@ -43,10 +45,17 @@ void wsp_stream_drop(struct wsp_stream *stream)
     wsp_driver_tell(peer->link);
 }
 
-static void fail(struct wsp_stream *stream, wsp_err why)
+void wsp_stream_fail(struct wsp_stream *stream, wsp_err why)
 {
     wsp_debug("stream %u.%u: down, %s", stream->peer->rank, stream->index, wsp_err_text(why));
     wsp_stream_drop(stream);
+}
+
+void wsp_stream_watch(struct wsp_stream *stream)
+{
+    bool is_deaf = stream->holding.is_paused || stream->holding.has_ended;
+    wsp_watch_set(stream->watch,
+                  (is_deaf ? 0 : WSP_READABLE) | (stream->writer.is_blocked ? WSP_WRITABLE : 0));
 }
 
 static void on_ready(void *user, unsigned events)
@@ -58,7 +67,7 @@ static void on_ready(void *user, unsigned events)
     if (events & WSP_READABLE)
         err = wsp_stream_read(stream);
     if (err) {
-        fail(stream, err);
+        wsp_stream_fail(stream, err);
     } else if (events & WSP_WRITABLE) {
         stream->writer.is_blocked = false;
         wsp_stream_note(stream, WSP_DUE_WRITE);
@@ -83,10 +92,10 @@ static void write_some(struct wsp_stream *stream)
         return;
     wsp_err err = wsp_stream_write(stream);
     if (err) {
-        fail(stream, err);
+        wsp_stream_fail(stream, err);
         return;
     }
-    wsp_watch_set(stream->watch, WSP_READABLE | (stream->writer.is_blocked ? WSP_WRITABLE : 0));
+    wsp_stream_watch(stream);
     wsp_peer_touch(stream->peer);
     shut_if_over(stream);
 }
@@ -101,7 +110,7 @@ void wsp_stream_settle(struct wsp_stream *stream)
         return;
     }
     if (due & WSP_DUE_RESET)
-        fail(stream, stream->reset_why);
+        wsp_stream_fail(stream, stream->reset_why);
     if (due & WSP_DUE_DIAL)
         wsp_dial_want(stream, stream->wanted_generation);
     if (due & WSP_DUE_WRITE && stream->fd >= 0 && !stream->writer.is_blocked)
@@ -147,9 +156,10 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
     wsp_debug("stream %u.%u: up, generation %u", peer->rank, stream->index, birth->generation);
     wsp_err err = wsp_end_stream_up(peer->end, stream->index, birth, wsp_clock_now_ns());
     if (!err && more_length)
-        err = wsp_stream_take(stream, more, more_length);
+        err = link->emulator ? wsp_emulator_hold(stream, more, more_length)
+                             : wsp_stream_take(stream, more, more_length);
     if (err)
-        fail(stream, err);
+        wsp_stream_fail(stream, err);
     wsp_stream_note(stream, WSP_DUE_WRITE);
     wsp_peer_touch(peer);
     wsp_driver_tell(link);

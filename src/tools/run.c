@@ -4,6 +4,7 @@
 #include "tools/supervise.h"
 #include "tools/tools.h"
 
+#include "base/emulation.h"
 #include "base/opts.h"
 #include "job/jobfile.h"
 
@@ -25,10 +26,15 @@ struct command_line {
 };
 
 static const struct option options[] = {
-    {"sites", required_argument, NULL, 's'}, {"ranks", required_argument, NULL, 'n'},
-    {"tag-output", no_argument, NULL, 'p'},  {"verbose", no_argument, NULL, 'v'},
-    {"job", required_argument, NULL, 'j'},   {"mpirun", required_argument, NULL, 'm'},
-    {"mpi", required_argument, NULL, 'M'},   {NULL, 0, NULL, 0},
+    {"sites", required_argument, NULL, 's'},
+    {"ranks", required_argument, NULL, 'n'},
+    {"tag-output", no_argument, NULL, 'p'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"job", required_argument, NULL, 'j'},
+    {"mpirun", required_argument, NULL, 'm'},
+    {"mpi", required_argument, NULL, 'M'},
+    {"emulate", required_argument, NULL, 'e'},
+    {NULL, 0, NULL, 0},
 };
 
 /* Reads a number of ranks or sites; 0, or the exit status. */
@@ -61,6 +67,8 @@ static int read_options(int argc, char **argv, struct command_line *line)
             line->mpirun = optarg;
         else if (opt == 'M')
             line->mpi = optarg;
+        else if (opt == 'e')
+            setenv(wsp_opt_row(WSP_OPT_EMULATE)->variable, optarg, 1);
         else
             status = wsp_tool_usage(TOOL, "the command line is wrong");
     }
@@ -156,6 +164,20 @@ static int check_program(const struct command_line *line, const char *name)
     return 0;
 }
 
+/* Nobody shall take the figures of such a run for those of a real one. */
+static void say_emulation(void)
+{
+    struct wsp_emulation emulation;
+    char rate[64] = "";
+    if (wsp_emulation_parse(wsp_opt_text(WSP_OPT_EMULATE), &emulation))
+        return;
+    if (emulation.rate_bps)
+        snprintf(rate, sizeof rate, ", at %.4g Mbit/s between two sites",
+                 (double)emulation.rate_bps / 1e6);
+    wsp_tool_fail(0, TOOL, "emulating a distance (%s): a round trip between sites takes %.6g ms%s",
+                  wsp_opt_text(WSP_OPT_EMULATE), (double)emulation.rtt_ns / 1e6, rate);
+}
+
 int wsp_tool_run(int argc, char **argv)
 {
     char why[1024], self[PATH_MAX];
@@ -175,6 +197,7 @@ int wsp_tool_run(int argc, char **argv)
         status = wsp_tool_fail(1, TOOL, "/proc/self/exe cannot be read");
     if (!status) {
         self[length] = '\0';
+        say_emulation();
         struct wsp_supervision supervision = {.job = job,
                                               .widespan = self,
                                               .program = argv + optind,
