@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-uint64_t draw(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-int draw_below(uint64_t *state, int limit)
-{
-    return (int)(draw(state) % (uint64_t)limit);
-}
-
-bool once_in(uint64_t *state, int n)
-{
-    return draw_below(state, n) == 0;
-}
-
 /* Sizes from zero over the eager limit (64 KiB) to more than a segment and more than the credit. */
 static size_t draw_size(uint64_t *state, size_t bytes_left)
 {

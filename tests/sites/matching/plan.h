@@ -16,6 +16,8 @@
 #ifndef MATCHING_PLAN_H
 #define MATCHING_PLAN_H
 
+#include "draw.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,13 +50,6 @@ struct plan {
     size_t largest[MAX_RANKS][N_COMMS]; /* size of the largest of them */
     bool ready;                         /* a barrier stands between posting and sending */
 };
-
-/* A small generator; the state is any number. */
-uint64_t draw(uint64_t *state);
-/* 0 .. limit-1 */
-int draw_below(uint64_t *state, int limit);
-/* True once in n. */
-bool once_in(uint64_t *state, int n);
 
 void plan_round(struct plan *plan, uint64_t seed, int round, int n_ranks, int n_messages);
 
