@@ -27,6 +27,7 @@ void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step
     s->comm = wsp_comm_hold(comm);
     s->tag = comm->coll_sequence++ % WSP_TAG_TALK;
     s->steps = steps;
+    s->function = wsp_function;
     s->close = close;
     s->home = s->home_few;
     s->home_capacity = (int)(sizeof s->home_few / sizeof *s->home_few);
@@ -142,7 +143,7 @@ static bool has_turn(const struct wsp_schedule *s)
 }
 
 /* Runs steps as far as they go; true if anything was done. */
-static bool advance(struct wsp_schedule *s)
+static bool run_steps(struct wsp_schedule *s)
 {
     bool is_news = false;
     while (home_is_over(s) && wide_is_over(s)) {
@@ -163,6 +164,15 @@ static bool advance(struct wsp_schedule *s)
         note_error(s, step->run(s));
         is_news = true;
     }
+    return is_news;
+}
+
+/* The same; what it sends and posts counts for the collective. */
+static bool advance(struct wsp_schedule *s)
+{
+    enum wsp_function before = wsp_count_switch(s->function);
+    bool is_news = run_steps(s);
+    wsp_count_switch(before);
     return is_news;
 }
 

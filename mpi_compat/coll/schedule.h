@@ -40,6 +40,7 @@ struct wsp_schedule {
     struct wsp_node node;
     struct wsp_comm *comm; /* held */
     uint32_t tag;
+    enum wsp_function function;                   /* that called: its messages count for it */
     const struct wsp_step *steps;                 /* the next one first */
     void (*close)(struct wsp_schedule *schedule); /* frees what the object holds, not itself */
     struct wsp_request *request;                  /* NULL: a blocking call */

@@ -39,6 +39,15 @@ def wide_h(functions):
             f'{body}\n#endif\n')
 
 
+def functions_h(functions):
+    """An id for each function that the shim may serve itself."""
+    rows = ' \\\n'.join(f'    X({f.name})' for f in functions if f.klass == 'dual')
+    return (HEAD + '#ifndef WSP_FUNCTIONS_H\n#define WSP_FUNCTIONS_H\n\n'
+            f'#define WSP_FUNCTION_TABLE(X) \\\n{rows}\n\n'
+            'enum wsp_function {\n    WSP_FUNCTION_NONE,\n#define ID(name) WSP_FUNCTION_##name,\n'
+            '    WSP_FUNCTION_TABLE(ID)\n#undef ID\n    WSP_FUNCTION_COUNT_\n};\n\n#endif\n')
+
+
 def comm_expressions(function):
     return [('*' if p.kind == 'iocomm' else '') + p.name
             for p in function.of_kind('comm', 'iocomm')]
@@ -98,18 +107,25 @@ def home_collective(function, by_name):
                    f'        return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;\n')
 
 
+def wide_call(function):
+    """The shim's own way, which the thread is known to be at."""
+    return (f'    enum wsp_function wsp_before = wsp_count_call(WSP_FUNCTION_{function.name});\n'
+            f'    {function.returns} wsp_result = wide_{function.name}({function.arguments});\n'
+            '    wsp_count_switch(wsp_before);\n    return wsp_result;\n')
+
+
 def body(function, by_name):
     call = f'host.{function.name}({function.arguments})'
     if function.route == '-':
         return f'    return {call};\n'
     if function.route == 'always':
-        return f'    return wide_{function.name}({function.arguments});\n'
+        return wide_call(function)
     text = f'    if ({route_condition(function)})\n        return {call};\n'
     if function.route == 'coll':
         home = ' && '.join(f'WSP_ROUTE_comm({c})' for c in comm_expressions(function))
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
     if function.klass == 'dual':
-        return text + f'    return wide_{function.name}({function.arguments});\n'
+        return text + wide_call(function)
     comms = comm_expressions(function) or ['MPI_COMM_WORLD']
     culprit = comms[0] if len(comms) == 1 else f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
     # A program that goes on after the error finds no handle where it asked for one.
@@ -138,7 +154,7 @@ def wrapper(function, by_name):
 def wrappers_c(functions):
     """The exported functions."""
     by_name = {f.name: f for f in functions}
-    return (HEAD + '#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n#include "host/nested.h"\n'
+    return (HEAD + '#include "count/count.h"\n#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n#include "host/nested.h"\n'
             '#include "host/route.h"\n#include "wide.h"\n\n'
             '#define WSP_EXPORT __attribute__((visibility("default")))\n'
             '/* PMPI_X is the same function as MPI_X: a profiler above us finds it by that name. */\n'
@@ -155,7 +171,7 @@ def version_script(functions):
 
 
 WRITERS = {'host_table.h': host_table_h, 'host_table.c': host_table_c, 'wide.h': wide_h,
-           'wrappers.c': wrappers_c, 'shim.map': version_script,
+           'functions.h': functions_h, 'wrappers.c': wrappers_c, 'shim.map': version_script,
            'mpi-coverage.md': coverage.mpi_coverage_md}
 
 

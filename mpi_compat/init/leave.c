@@ -25,9 +25,12 @@ static void finish_sends(void)
 static void close_wide(void)
 {
     finish_sends();
+    wsp_stats_gather();
     /* MPI_Finalize is collective: the time to deliver counts from when the last rank is here. */
     if (wsp_coll_barrier(wsp_comm_world))
         wsp_error("finalize: the sites could not meet for the last time");
+    else
+        wsp_stats_report_job();
     wsp_err err = wsp_link_drain(wsp_job.link, wsp_opt_number(WSP_OPT_FINALIZE_TIME));
     if (err)
         wsp_error("finalize: the last messages were not acknowledged (%s); a longer "

@@ -2,8 +2,12 @@
 #include "init/stats.h"
 #include "base/log.h"
 #include "base/opts.h"
+#include "comm/comm.h"
+#include "comm/talk.h"
+#include "count/count.h"
 #include "host/host.h"
 #include "init/job.h"
+#include "request/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,25 +17,64 @@
 #include <string.h>
 #include <unistd.h>
 
-static void append_json(const char *path)
+#define TAG 1 /* of the sites' sums, on the world's communicator */
+
+/* This rank's counts; at a leader, after wsp_stats_gather, those of its site. */
+static uint64_t rank_counts[WSP_COUNT_NUMBERS], site_counts[WSP_COUNT_NUMBERS];
+
+static const char *json_path(void)
+{
+    const char *where = wsp_opt_text(WSP_OPT_STATS);
+    return strncmp(where, "json:", 5) == 0 ? where + 5 : NULL;
+}
+
+static bool is_table_asked(void)
+{
+    return strcmp(wsp_opt_text(WSP_OPT_STATS), "1") == 0;
+}
+
+/* One write behind the end, so that the lines of several ranks do not mix. */
+static void append(const char *path, const char *text, size_t length)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || write(fd, text, length) != (ssize_t)length)
+        wsp_warn("stats: cannot write %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Appends what print makes. */
+static void append_json(const char *path, void (*print)(FILE *out))
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return;
+    print(out);
+    fclose(out);
+    append(path, text, length);
+    free(text);
+}
+
+static void print_rank_json(FILE *out)
+{
     fprintf(out, "{\"rank\":%u,\"site\":\"%s\",\"link\":", wsp_job.world_rank,
             wsp_job_site_name(wsp_job.world_rank));
     wsp_link_print_stats(wsp_job.link, out);
+    fputs(",\"functions\":", out);
+    wsp_count_print_json(rank_counts, out);
     fputs("}\n", out);
-    fclose(out);
-    /* One write behind the end, so that the lines of several ranks do not mix. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd < 0 || write(fd, text, length) != (ssize_t)length)
-        wsp_warn("stats: cannot write %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    free(text);
+}
+
+static void print_job_json(FILE *out)
+{
+    fprintf(out, "{\"job\":{\"n_ranks\":%u,\"sites\":[", wsp_job.n_ranks);
+    for (uint32_t i = 0; i < wsp_job.roster->n_sites; i++)
+        fprintf(out, "%s\"%s\"", i ? "," : "", wsp_job.roster->sites[i].card.name);
+    fprintf(out, "],\"emulate\":\"%s\"},\"functions\":", wsp_opt_text(WSP_OPT_EMULATE));
+    wsp_count_print_json(site_counts, out);
+    fputs("}\n", out);
 }
 
 static void print_site(void)
@@ -55,17 +98,53 @@ static void print_site(void)
             " segments sent again, %" PRIu64 " streams lost\n",
             wsp_job_site_name(wsp_job.world_rank), wsp_job.home_size, sum[0], (double)sum[1] / 1e6,
             sum[2], (double)sum[3] / 1e6, sum[4], sum[5], sum[6], sum[7]);
+}
+
+void wsp_stats_gather(void)
+{
+    MPI_Request request;
+    wsp_count_take(rank_counts);
+    host.Ireduce(rank_counts, site_counts, WSP_COUNT_NUMBERS, MPI_UINT64_T, MPI_SUM, 0,
+                 wsp_job.home_world, &request);
+    wsp_drive_host(&request, MPI_STATUS_IGNORE);
+    bool is_asked = is_table_asked() || json_path();
+    if (wsp_job.home_rank == 0 && wsp_job.world_rank != 0)
+        wsp_talk_send(wsp_comm_world, 0, TAG, site_counts, is_asked ? sizeof site_counts : 0);
+}
+
+/* Nothing is waited for that has not come: every site sent before it entered the barrier. */
+static void add_sites(void)
+{
+    for (uint32_t i = 1; i < wsp_job.roster->n_sites; i++) {
+        uint64_t theirs[WSP_COUNT_NUMBERS] = {0};
+        int leader = (int)wsp_job.roster->sites[i].first_rank;
+        if (wsp_talk_receive(wsp_comm_world, leader, TAG, theirs, sizeof theirs))
+            wsp_warn("stats: site %s did not tell its part", wsp_job.roster->sites[i].card.name);
+        for (int n = 0; n < WSP_COUNT_NUMBERS; n++)
+            site_counts[n] += theirs[n];
+    }
+}
+
+void wsp_stats_report_job(void)
+{
+    if (wsp_job.world_rank != 0)
+        return;
+    add_sites();
+    if (json_path())
+        append_json(json_path(), print_job_json);
+    if (!is_table_asked())
+        return;
     if (*wsp_opt_text(WSP_OPT_EMULATE))
-        fprintf(stderr, "widespan: site %s: emulated distance: %s\n",
-                wsp_job_site_name(wsp_job.world_rank), wsp_opt_text(WSP_OPT_EMULATE));
+        fprintf(stderr, "widespan: emulated distance: %s\n", wsp_opt_text(WSP_OPT_EMULATE));
+    wsp_count_print(site_counts, stderr);
 }
 
 void wsp_stats_report(void)
 {
     const char *where = wsp_opt_text(WSP_OPT_STATS);
-    if (strncmp(where, "json:", 5) == 0)
-        append_json(where + 5);
-    else if (strcmp(where, "1") == 0)
+    if (json_path())
+        append_json(json_path(), print_rank_json);
+    else if (is_table_asked())
         print_site();
     else if (*where && strcmp(where, "0") != 0)
         wsp_warn("stats: WIDESPAN_STATS=%s is neither 1 nor json:FILE", where);

@@ -79,6 +79,7 @@ static void join(struct wsp_posted *posted, struct wsp_arrival *arrival)
     wsp_node_remove(&arrival->node);
     posted->is_matched = true;
     posted->envelope = arrival->envelope;
+    wsp_count_received(posted->function, posted->envelope.length);
     uint32_t source = arrival->world_source;
     struct wsp_rx *rx = arrival->rx;
     free(arrival);
@@ -224,6 +225,7 @@ wsp_err wsp_match_post(struct wsp_posted *posted)
         return WSP_ERR_NO_MEMORY;
     posted->is_matched = false;
     posted->candidate = NULL;
+    posted->function = wsp_function;
     wsp_node_init(&posted->node);
     WSP_LIST_EACH(node, &context->unexpected)
     {
@@ -304,6 +306,7 @@ void wsp_match_receive(struct wsp_arrival *arrival, struct wsp_posted *posted)
     wsp_node_init(&posted->node);
     posted->candidate = NULL;
     posted->has_home_half = false;
+    posted->function = wsp_function;
     join(posted, arrival);
 }
 

@@ -10,6 +10,7 @@
 #define WSP_MPI_MATCH_MATCH_H
 
 #include "base/list.h"
+#include "count/count.h"
 #include "link/link.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct wsp_posted {
     bool has_home_half; /* source is any: the host may take it as well */
     bool is_matched;    /* a wide message has it; envelope is that message's */
     struct wsp_envelope envelope;
+    enum wsp_function function; /* who posted it */
     struct wsp_arrival *candidate;
     struct wsp_op op; /* done when the message has landed (or failed) */
 };

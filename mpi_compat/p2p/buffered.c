@@ -100,10 +100,7 @@ static void ship_wide(struct parcel *parcel, struct wsp_comm *comm,
                                     .tag = arguments->tag,
                                     .length = parcel->length};
     parcel->op.complete = wide_complete;
-    wsp_link_lock(wsp_job.link);
-    wsp_link_send(wsp_job.link, comm->world[arguments->peer], &envelope, parcel->bytes, 0,
-                  &parcel->op);
-    wsp_link_unlock(wsp_job.link);
+    wsp_wide_send(comm, arguments->peer, &envelope, parcel->bytes, 0, &parcel->op);
 }
 
 static int ship_home(struct parcel *parcel, int home_rank, int tag, MPI_Comm comm)

@@ -50,10 +50,7 @@ static void hand_over(struct wsp_comm *comm, const struct wsp_arguments *argumen
                                     .tag = arguments->tag,
                                     .length = length,
                                     .flags = is_sync ? WSP_ENVELOPE_SYNC : 0};
-    wsp_link_lock(wsp_job.link);
-    wsp_link_send(wsp_job.link, comm->world[arguments->peer], &envelope, data,
-                  is_sync ? WSP_SEND_SYNC : 0, op);
-    wsp_link_unlock(wsp_job.link);
+    wsp_wide_send(comm, arguments->peer, &envelope, data, is_sync ? WSP_SEND_SYNC : 0, op);
 }
 
 int wsp_send_start(struct wsp_request *request)

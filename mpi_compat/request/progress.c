@@ -59,6 +59,15 @@ wsp_err wsp_drive_ops(struct wsp_op *const *ops, int n)
     return err;
 }
 
+void wsp_wide_send(const struct wsp_comm *comm, int dest, const struct wsp_envelope *envelope,
+                   const void *data, unsigned flags, struct wsp_op *op)
+{
+    wsp_count_sent(envelope->length);
+    wsp_link_lock(wsp_job.link);
+    wsp_link_send(wsp_job.link, comm->world[dest], envelope, data, flags, op);
+    wsp_link_unlock(wsp_job.link);
+}
+
 void wsp_internal_send(struct wsp_comm *comm, int dest, uint32_t tag, const void *data,
                        uint64_t length, unsigned flags, struct wsp_op *op)
 {
@@ -67,9 +76,7 @@ void wsp_internal_send(struct wsp_comm *comm, int dest, uint32_t tag, const void
                                     .tag = (int32_t)(tag & INT32_MAX),
                                     .length = length};
     *op = (struct wsp_op){0};
-    wsp_link_lock(wsp_job.link);
-    wsp_link_send(wsp_job.link, comm->world[dest], &envelope, data, flags, op);
-    wsp_link_unlock(wsp_job.link);
+    wsp_wide_send(comm, dest, &envelope, data, flags, op);
 }
 
 void wsp_internal_receive(struct wsp_comm *comm, int source, uint32_t tag, void *buffer,

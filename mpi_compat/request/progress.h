@@ -26,6 +26,11 @@ int wsp_drive_host(MPI_Request *request, MPI_Status *status);
 /* Drives until all of n wide operations are done; returns the first error among them. */
 wsp_err wsp_drive_ops(struct wsp_op *const *ops, int n);
 
+/* Sends envelope->length bytes at data to a rank of comm at another site, and counts it; the rest
+ * as wsp_link_send. */
+void wsp_wide_send(const struct wsp_comm *comm, int dest, const struct wsp_envelope *envelope,
+                   const void *data, unsigned flags, struct wsp_op *op);
+
 /* Wide messages of the shim itself (collectives, agreement) on comm's collective context. dest and
  * source are ranks of comm at other sites; buffers stay the caller's until the op is done. flags:
  * enum wsp_send_flag; small control payloads need no credit. */

@@ -54,7 +54,8 @@ enum wsp_opt_kind {
     X(EMULATE, "WIDESPAN_EMULATE", TEXT, "", 0, 0,                                                 \
       "holds wide traffic back as if the sites were far apart: rtt=30ms or rtt=30ms,rate=1G")      \
     X(STATS, "WIDESPAN_STATS", TEXT, "", 0, 0,                                                     \
-      "1 prints what travelled at MPI_Finalize, json:FILE appends it to FILE, a line a rank")      \
+      "1 prints at MPI_Finalize what travelled between sites, by MPI function and by site; "       \
+      "json:FILE appends it to FILE, a line a rank and one for the job")                           \
     X(JOB, "WIDESPAN_JOB", TEXT, "", 0, 0, "name of the job; set by widespan exec")                \
     X(SITE, "WIDESPAN_SITE", TEXT, "", 0, 0, "name of this site; set by widespan exec")            \
     X(COORDINATOR, "WIDESPAN_COORDINATOR", TEXT, "", 0, 0,                                         \
