@@ -10,9 +10,10 @@
 #include "wide.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Room for the own part, and where the result is made for those of all sites. The last of them is
- * recvbuf itself: there the combination ends. */
+ * recvbuf itself, but in a Reduce_scatter: there the combination ends. */
 static int open_parts(struct wsp_reduction *r)
 {
     int n = wsp_reduction_has_result(r) ? r->s.comm->n_parts : 1, err = MPI_SUCCESS;
@@ -21,14 +22,21 @@ static int open_parts(struct wsp_reduction *r)
         return MPI_ERR_NO_MEM;
     r->n_parts = n;
     for (int p = 0; err == MPI_SUCCESS && p < n; p++)
-        err = n > 1 && p == n - 1 ? wsp_operand_open(&r->parts[p], r->recvbuf, r->count, r->type)
-                                  : wsp_operand_make(&r->parts[p], r->count, r->type);
-    return err;
+        err = n > 1 && p == n - 1 && !r->starts
+                  ? wsp_operand_open(&r->parts[p], r->recvbuf, r->count, r->type)
+                  : wsp_operand_make(&r->parts[p], r->share, r->type);
+    return err == MPI_SUCCESS && r->starts ? wsp_operand_make(&r->whole, r->count, r->type) : err;
 }
 
 static struct wsp_operand *own_part(struct wsp_reduction *r)
 {
     return &r->parts[r->n_parts > 1 ? r->s.comm->part : 0];
+}
+
+/* What this site's ranks reduce to. */
+static struct wsp_operand *home_sum(struct wsp_reduction *r)
+{
+    return r->starts ? &r->whole : own_part(r);
 }
 
 /* Not while recvbuf, where the last part lands, still holds the operand. */
@@ -37,13 +45,13 @@ static int expect_parts(struct wsp_reduction *r)
     const struct wsp_comm *comm = r->s.comm;
     int err = wsp_schedule_open_exchange(&r->s, 2 * comm->n_parts);
     for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
-        if (p != comm->part)
+        if (p != comm->part && r->share_bytes > 0)
             wsp_exchange_receive(&r->s.exchange, comm->parts[p].ranks[0], r->parts[p].wire,
-                                 r->n_bytes);
+                                 r->share_bytes);
     return err;
 }
 
-static int reduce_at_home(struct wsp_schedule *s)
+int wsp_reduction_at_home(struct wsp_schedule *s)
 {
     struct wsp_reduction *r = (struct wsp_reduction *)s;
     const void *operand = wsp_reduction_operand(r);
@@ -53,7 +61,7 @@ static int reduce_at_home(struct wsp_schedule *s)
         if (err == MPI_SUCCESS)
             err = open_parts(r);
         if (err == MPI_SUCCESS)
-            result = own_part(r)->base;
+            result = home_sum(r)->base;
         if (result == operand)
             operand = MPI_IN_PLACE;
     }
@@ -66,23 +74,40 @@ static int reduce_at_home(struct wsp_schedule *s)
     return err;
 }
 
-static int send_own_part(struct wsp_reduction *r, struct wsp_operand *own)
+/* Of a Reduce_scatter, this site keeps what its own ranks get. */
+static int keep_own_share(struct wsp_reduction *r)
+{
+    const char *bytes;
+    int err = wsp_reduction_cut(r, r->whole.wire, 1);
+    if (err != MPI_SUCCESS)
+        return err;
+    uint64_t length = wsp_reduction_share(r, r->whole.wire, 1, r->s.comm->part, &bytes);
+    if (length == 0)
+        return MPI_SUCCESS;
+    memcpy(own_part(r)->wire, bytes, length);
+    return wsp_operand_unpack(own_part(r));
+}
+
+static int send_sum(struct wsp_reduction *r)
 {
     struct wsp_schedule *s = &r->s;
     const struct wsp_comm *comm = s->comm;
+    const char *sum = home_sum(r)->wire, *bytes;
     if (r->root >= 0) {
         int err = wsp_schedule_open_exchange(s, 1);
         if (err == MPI_SUCCESS)
-            wsp_exchange_send(&s->exchange, r->root, own->wire, r->n_bytes);
+            wsp_exchange_send(&s->exchange, r->root, sum, r->n_bytes);
         return err;
     }
-    for (int p = 0; p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], own->wire, r->n_bytes);
+    for (int p = 0; p < comm->n_parts; p++) {
+        uint64_t length = wsp_reduction_share(r, sum, 1, p, &bytes);
+        if (p != comm->part && length > 0)
+            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], bytes, length);
+    }
     return MPI_SUCCESS;
 }
 
-static int exchange_parts(struct wsp_schedule *s)
+int wsp_reduction_exchange(struct wsp_schedule *s)
 {
     struct wsp_reduction *r = (struct wsp_reduction *)s;
     int err = MPI_SUCCESS;
@@ -91,8 +116,10 @@ static int exchange_parts(struct wsp_schedule *s)
     if (wsp_reduction_has_result(r) && !s->has_exchange)
         err = expect_parts(r);
     if (err == MPI_SUCCESS)
-        err = wsp_operand_pack(own_part(r));
-    return err == MPI_SUCCESS && r->root != s->comm->rank ? send_own_part(r, own_part(r)) : err;
+        err = wsp_operand_pack(home_sum(r));
+    if (err == MPI_SUCCESS && r->starts)
+        err = keep_own_share(r);
+    return err == MPI_SUCCESS && r->root != s->comm->rank ? send_sum(r) : err;
 }
 
 static int combine_parts(struct wsp_reduction *r)
@@ -102,16 +129,33 @@ static int combine_parts(struct wsp_reduction *r)
         if (p != r->s.comm->part)
             err = wsp_operand_unpack(&r->parts[p]);
     for (int p = 1; err == MPI_SUCCESS && p < r->n_parts; p++)
-        err = host.Reduce_local(r->parts[p - 1].base, r->parts[p].base, r->count, r->type, r->op);
+        err = host.Reduce_local(r->parts[p - 1].base, r->parts[p].base, r->share, r->type, r->op);
     return err;
+}
+
+/* The result of runs, which has no place of its own before. */
+static int combine_runs(struct wsp_reduction *r)
+{
+    int err = r->starts ? wsp_operand_make(&r->whole, r->share, r->type)
+                        : wsp_operand_open(&r->whole, r->recvbuf, r->count, r->type);
+    return err == MPI_SUCCESS ? wsp_reduce_runs_combine(r, &r->whole) : err;
+}
+
+int wsp_reduction_combine(struct wsp_reduction *r, struct wsp_operand **result)
+{
+    *result = r->part_of ? &r->whole : &r->parts[r->n_parts - 1];
+    if (r->share_bytes == 0)
+        return MPI_SUCCESS;
+    return r->part_of ? combine_runs(r) : combine_parts(r);
 }
 
 static int combine(struct wsp_schedule *s)
 {
     struct wsp_reduction *r = (struct wsp_reduction *)s;
+    struct wsp_operand *result;
     if (s->err != MPI_SUCCESS || !wsp_reduction_has_result(r))
         return MPI_SUCCESS;
-    return r->part_of ? wsp_reduce_runs_combine(r) : combine_parts(r);
+    return wsp_reduction_combine(r, &result);
 }
 
 /* An error that every rank has from the start keeps all of them from waiting here. */
@@ -126,10 +170,14 @@ static int combine_and_spread(struct wsp_schedule *s)
     return wsp_phase_bcast(s, 0, r->recvbuf, r->count, r->type, r->n_bytes);
 }
 
-static const struct wsp_step to_root[] = {
-    {reduce_at_home, false}, {exchange_parts, false}, {combine, false}, {NULL, false}};
-static const struct wsp_step to_all[] = {
-    {reduce_at_home, false}, {exchange_parts, false}, {combine_and_spread, true}, {NULL, false}};
+static const struct wsp_step to_root[] = {{wsp_reduction_at_home, false},
+                                          {wsp_reduction_exchange, false},
+                                          {combine, false},
+                                          {NULL, false}};
+static const struct wsp_step to_all[] = {{wsp_reduction_at_home, false},
+                                         {wsp_reduction_exchange, false},
+                                         {combine_and_spread, true},
+                                         {NULL, false}};
 static const struct wsp_step runs_to_root[] = {{wsp_reduce_runs_gather, false},
                                                {wsp_reduce_runs_exchange, false},
                                                {combine, false},
@@ -139,12 +187,15 @@ static const struct wsp_step runs_to_all[] = {{wsp_reduce_runs_gather, false},
                                               {combine_and_spread, true},
                                               {NULL, false}};
 
-static void close_reduction(struct wsp_schedule *s)
+void wsp_reduction_close(struct wsp_schedule *s)
 {
     struct wsp_reduction *r = (struct wsp_reduction *)s;
     for (int p = 0; p < r->n_parts; p++)
         wsp_operand_close(&r->parts[p]);
     free(r->parts);
+    free(r->starts);
+    free(r->cut_memory);
+    wsp_operand_close(&r->whole);
     wsp_reduce_runs_close(r);
     wsp_operation_release(r->op);
 }
@@ -176,14 +227,19 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, struct 
     return err;
 }
 
+bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op)
+{
+    int commutes = 1;
+    host.Op_commutative(op, &commutes);
+    return commutes || wsp_coll_parts_are_runs(comm);
+}
+
 static const struct wsp_step *choose_steps(const struct arguments *a, struct wsp_comm *comm,
                                            uint64_t n_bytes)
 {
-    int commutes = 1;
-    host.Op_commutative(a->op, &commutes);
     if (n_bytes == 0)
         return &to_root[3]; /* nothing travels, and nobody need wait */
-    if (commutes || wsp_coll_parts_are_runs(comm))
+    if (wsp_reduction_goes_by_sites(comm, a->op))
         return a->root < 0 ? to_all : to_root;
     return a->root < 0 ? runs_to_all : runs_to_root;
 }
@@ -196,14 +252,14 @@ static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *
         return wsp_raise(comm->handle, err);
     uint64_t n_bytes = layout.size * (uint64_t)a->count;
     struct wsp_reduction *r =
-        wsp_schedule_new(sizeof *r, comm, choose_steps(a, comm, n_bytes), close_reduction);
+        wsp_schedule_new(sizeof *r, comm, choose_steps(a, comm, n_bytes), wsp_reduction_close);
     if (!r)
         return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
     r->sendbuf = a->sendbuf;
     r->recvbuf = a->recvbuf;
-    r->count = a->count;
+    r->count = r->share = a->count;
     r->type = a->type;
-    r->n_bytes = n_bytes;
+    r->n_bytes = r->share_bytes = n_bytes;
     r->op = a->op;
     r->root = a->root;
     r->home_root = a->root >= 0 && comm->home[a->root] >= 0 ? comm->home[a->root] : 0;

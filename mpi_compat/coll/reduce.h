@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What Reduce and Allreduce share; private to coll/. */
+/* What Reduce, Allreduce and Reduce_scatter share; private to coll/. */
 #ifndef WSP_MPI_COLL_REDUCE_H
 #define WSP_MPI_COLL_REDUCE_H
 
@@ -24,8 +24,18 @@ struct wsp_reduction {
     MPI_Op op;
     int root; /* where the result goes, or -1: to the leader of every site, and on from there */
     int home_root; /* home rank that collects at this site: the root or the leader */
+    int share;     /* elements that come together at this site: all, or those of its ranks */
+    uint64_t share_bytes;
     int n_parts;
     struct wsp_operand *parts; /* on collectors: one for each site, or for the own one alone */
+
+    /* Only for Reduce_scatter. */
+    int *starts; /* where each rank's elements begin, and the last one's end; or NULL */
+    struct wsp_operand whole;   /* at the leader: all elements, over its own site's ranks */
+    char *cut;                  /* at the leader: the same as they travel, site by site */
+    char *cut_memory;           /* ours, behind cut; or NULL */
+    struct wsp_operand *result; /* at the leader: what its site gets; one of the above */
+    int64_t extent;             /* of type */
 
     /* Only for operations that do not commute over sites whose ranks lie between each other. */
     struct wsp_operand mine;
@@ -52,11 +62,29 @@ static inline const void *wsp_reduction_operand(const struct wsp_reduction *r)
     return r->sendbuf == MPI_IN_PLACE ? r->recvbuf : r->sendbuf;
 }
 
+/* A Reduce_scatter sorts n packed values, each of all elements, into what each site gets of them.
+ */
+int wsp_reduction_cut(struct wsp_reduction *r, const char *values, int n);
+/* Bytes of n packed values that site p gets, once they are cut, and where they stand. */
+uint64_t wsp_reduction_share(const struct wsp_reduction *r, const char *values, int n, int p,
+                             const char **bytes);
+
+/* The steps in which each site reduces to its collector, and the collectors exchange parts. */
+int wsp_reduction_at_home(struct wsp_schedule *s);
+int wsp_reduction_exchange(struct wsp_schedule *s);
+/* Combines the parts of all sites: into recvbuf, in a Reduce_scatter into *result, which is
+ * this site's share and belongs to r. MPI code. */
+int wsp_reduction_combine(struct wsp_reduction *r, struct wsp_operand **result);
+void wsp_reduction_close(struct wsp_schedule *s);
+
+/* True if what each site's ranks have can be reduced to one value, and those in site order. */
+bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op);
+
 /* Combines in rank order by maximal runs of consecutive ranks of one site: the steps before the
- * last, in which wsp_reduce_runs_combine lays the result in recvbuf. */
+ * last, in which wsp_reduce_runs_combine makes the result. */
 int wsp_reduce_runs_gather(struct wsp_schedule *s);
 int wsp_reduce_runs_exchange(struct wsp_schedule *s);
-int wsp_reduce_runs_combine(struct wsp_reduction *r);
+int wsp_reduce_runs_combine(struct wsp_reduction *r, struct wsp_operand *result);
 void wsp_reduce_runs_close(struct wsp_reduction *r);
 
 #endif

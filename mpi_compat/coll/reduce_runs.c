@@ -47,13 +47,13 @@ static int open_runs(struct wsp_reduction *r)
     if (!r->part_of || !r->runs)
         return MPI_ERR_NO_MEM;
     uint64_t n_runs = (uint64_t)count_runs(r), n_own = (uint64_t)wsp_comm_here(comm)->n_ranks;
-    r->run_memory = malloc((n_own + n_runs) * r->n_bytes);
+    r->run_memory = malloc(n_own * r->n_bytes + n_runs * r->share_bytes);
     if (!r->run_memory)
         return MPI_ERR_NO_MEM;
     char *next = r->run_memory + n_own * r->n_bytes;
     for (int p = 0; p < comm->n_parts; p++) {
         r->runs[p].bytes = p == comm->part ? r->run_memory : next;
-        next += p == comm->part ? 0 : (uint64_t)r->runs[p].n * r->n_bytes;
+        next += p == comm->part ? 0 : (uint64_t)r->runs[p].n * r->share_bytes;
     }
     return MPI_SUCCESS;
 }
@@ -71,26 +71,27 @@ int wsp_reduce_runs_gather(struct wsp_schedule *s)
     return err;
 }
 
-/* Combines n values that stand behind each other, from left to right, into `to`. */
-static int combine(const struct wsp_reduction *r, const char *values, int n, char *to)
+/* Combines n values of count elements that stand behind each other, from left to right, into
+ * `to`. */
+static int combine(const struct wsp_reduction *r, int count, const char *values, int n, char *to)
 {
     struct wsp_operand left, right = {0};
-    int err = wsp_operand_make(&left, r->count, r->type);
+    int err = wsp_operand_make(&left, count, r->type);
     if (err == MPI_SUCCESS)
-        err = wsp_operand_make(&right, r->count, r->type);
+        err = wsp_operand_make(&right, count, r->type);
     for (int i = 0; err == MPI_SUCCESS && i < n; i++) {
         struct wsp_operand next = right;
-        memcpy(next.wire, values + (uint64_t)i * r->n_bytes, r->n_bytes);
+        memcpy(next.wire, values + (uint64_t)i * next.length, next.length);
         err = wsp_operand_unpack(&next);
         if (err == MPI_SUCCESS && i > 0)
-            err = host.Reduce_local(left.base, next.base, r->count, r->type, r->op);
+            err = host.Reduce_local(left.base, next.base, count, r->type, r->op);
         right = left;
         left = next;
     }
     if (err == MPI_SUCCESS)
         err = wsp_operand_pack(&left);
     if (err == MPI_SUCCESS)
-        memcpy(to, left.wire, r->n_bytes);
+        memcpy(to, left.wire, left.length);
     wsp_operand_close(&left);
     wsp_operand_close(&right);
     return err;
@@ -105,62 +106,74 @@ static int combine_own_runs(const struct wsp_reduction *r)
         int n = 1;
         while (i + n < here->n_ranks && !begins_run(r, here->ranks[i + n]))
             n++;
-        err = combine(r, r->run_memory + (uint64_t)i * r->n_bytes, n,
+        err = combine(r, r->count, r->run_memory + (uint64_t)i * r->n_bytes, n,
                       r->run_memory + (uint64_t)n_runs++ * r->n_bytes);
         i += n;
     }
     return err;
 }
 
+static void exchange_runs(struct wsp_reduction *r)
+{
+    struct wsp_schedule *s = &r->s;
+    const struct wsp_comm *comm = s->comm;
+    const struct wsp_run_values *own = &r->runs[comm->part];
+    const char *bytes;
+    for (int p = 0; wsp_reduction_has_result(r) && p < comm->n_parts; p++)
+        if (p != comm->part && r->share_bytes > 0)
+            wsp_exchange_receive(&s->exchange, comm->parts[p].ranks[0], r->runs[p].bytes,
+                                 (uint64_t)r->runs[p].n * r->share_bytes);
+    for (int p = 0; r->root < 0 && p < comm->n_parts; p++) {
+        uint64_t length = wsp_reduction_share(r, own->bytes, own->n, p, &bytes);
+        if (p != comm->part && length > 0)
+            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], bytes, length);
+    }
+    if (!wsp_reduction_has_result(r))
+        wsp_exchange_send(&s->exchange, r->root, own->bytes, (uint64_t)own->n * r->n_bytes);
+}
+
 int wsp_reduce_runs_exchange(struct wsp_schedule *s)
 {
     struct wsp_reduction *r = (struct wsp_reduction *)s;
-    const struct wsp_comm *comm = s->comm;
     if (s->err != MPI_SUCCESS || !wsp_reduction_is_collector(r))
         return MPI_SUCCESS;
-    bool has_result = wsp_reduction_has_result(r);
-    const struct wsp_run_values *own = &r->runs[comm->part];
+    const struct wsp_run_values *own = &r->runs[s->comm->part];
     int err = combine_own_runs(r);
+    if (err == MPI_SUCCESS && r->starts)
+        err = wsp_reduction_cut(r, own->bytes, own->n);
     if (err == MPI_SUCCESS)
-        err = wsp_schedule_open_exchange(s, 2 * comm->n_parts);
-    if (err != MPI_SUCCESS)
-        return err;
-    for (int p = 0; has_result && p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_receive(&s->exchange, comm->parts[p].ranks[0], r->runs[p].bytes,
-                                 (uint64_t)r->runs[p].n * r->n_bytes);
-    for (int p = 0; r->root < 0 && p < comm->n_parts; p++)
-        if (p != comm->part)
-            wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], own->bytes,
-                              (uint64_t)own->n * r->n_bytes);
-    if (!has_result)
-        wsp_exchange_send(&s->exchange, r->root, own->bytes, (uint64_t)own->n * r->n_bytes);
-    return MPI_SUCCESS;
+        err = wsp_schedule_open_exchange(s, 2 * s->comm->n_parts);
+    if (err == MPI_SUCCESS)
+        exchange_runs(r);
+    return err;
 }
 
 /* Lays the runs of all sites behind each other in the order of ranks, and combines them. */
-int wsp_reduce_runs_combine(struct wsp_reduction *r)
+int wsp_reduce_runs_combine(struct wsp_reduction *r, struct wsp_operand *result)
 {
     const struct wsp_comm *comm = r->s.comm;
-    struct wsp_operand result;
-    int n_runs = 0;
-    char *in_order = malloc((uint64_t)comm->size * r->n_bytes);
-    int err = wsp_operand_open(&result, r->recvbuf, r->count, r->type);
-    if (err == MPI_SUCCESS && !in_order)
-        err = MPI_ERR_NO_MEM;
+    const struct wsp_run_values *own = &r->runs[comm->part];
+    const char **at = calloc((unsigned)comm->n_parts, sizeof *at);
+    char *in_order = malloc((uint64_t)comm->size * r->share_bytes + 1);
+    int n_runs = 0, err = at && in_order ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++) {
+        at[p] = r->runs[p].bytes;
+        if (p == comm->part)
+            wsp_reduction_share(r, own->bytes, own->n, p, &at[p]);
+    }
     for (int rank = 0; err == MPI_SUCCESS && rank < comm->size; rank++) {
-        struct wsp_run_values *run = &r->runs[r->part_of[rank]];
         if (!begins_run(r, rank))
             continue;
-        memcpy(in_order + (uint64_t)n_runs++ * r->n_bytes, run->bytes, r->n_bytes);
-        run->bytes += r->n_bytes;
+        const char **from = &at[r->part_of[rank]];
+        memcpy(in_order + (uint64_t)n_runs++ * r->share_bytes, *from, r->share_bytes);
+        *from += r->share_bytes;
     }
     if (err == MPI_SUCCESS)
-        err = combine(r, in_order, n_runs, result.wire);
+        err = combine(r, r->share, in_order, n_runs, result->wire);
     if (err == MPI_SUCCESS)
-        err = wsp_operand_unpack(&result);
-    wsp_operand_close(&result);
+        err = wsp_operand_unpack(result);
     free(in_order);
+    free(at);
     return err;
 }
 

@@ -132,7 +132,7 @@ static void open_comms(MPI_Comm *comms)
     comms[0] = MPI_COMM_WORLD;
     MPI_Comm_dup(MPI_COMM_WORLD, &comms[1]);
     MPI_Comm_split(MPI_COMM_WORLD, 0, -world.rank, &comms[2]);
-    MPI_Comm_split(MPI_COMM_WORLD, 0, world.rank * 7919 % 13, &comms[3]);
+    MPI_Comm_split(MPI_COMM_WORLD, 0, world.rank * 3 % 5, &comms[3]);
 }
 
 static void close_comms(MPI_Comm *comms)

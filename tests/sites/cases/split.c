@@ -344,8 +344,8 @@ static void in_reversed_order(void)
 static void in_alternating_order(void)
 {
     open_tools();
-    on_split(0, world.rank * 7919 % 13, 60, 4);
-    on_split(world.rank % 3 == 2, world.rank * 7919 % 13, 60, 5);
+    on_split(0, world.rank * 3 % 5, 60, 4);
+    on_split(world.rank % 3 == 2, world.rank * 3 % 5, 60, 5);
     close_tools();
 }
 

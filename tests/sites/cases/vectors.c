@@ -302,7 +302,7 @@ static void on_splits(int n, void (*try)(struct team *))
     const struct {
         int color, key;
     } splits[] = {{0, -world.rank},
-                  {0, world.rank * 7919 % 13},
+                  {0, world.rank * 3 % 5},
                   {world.rank % 2, world.rank},
                   {world.rank % 3 == 1, -world.rank}};
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
