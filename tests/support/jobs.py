@@ -192,11 +192,11 @@ def spread(sites):
     return ','.join(map(str, sites))
 
 
-def run_over(sites, program, deadline=60, env=None, keep=()):
+def run_over(sites, program, deadline=60, env=None, keep=(), cwd=None):
     """Runs a program with arguments over local sites of these many ranks each."""
     with tempfile.TemporaryDirectory() as folder:
         job = write_job(folder, [{'ranks': n} for n in sites])
-        return run(widespan('run', '--job', job, *program), deadline, env, keep=keep)
+        return run(widespan('run', '--job', job, *program), deadline, env, cwd, keep=keep)
 
 
 def write_job(folder, sites, name='test'):
