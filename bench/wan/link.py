@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""An emulated wide-area link between two network namespaces, for benches and tests.
+
+    with Link(rtt='30ms', rate='1G', loss='0.01%', congestion='bbr') as link:
+        subprocess.run(link.command('a', ['ping', '-c1', link.address('b')]))
+        link.set('both', cut=1)
+
+Needs root and /dev/net/tun; nothing stays behind. The emulator itself is emulator.c.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+ADDRESSES = {'a': '10.77.0.1', 'b': '10.77.0.2'}
+DEADLINE_S = 10
+TIME_NS = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9}
+MULTIPLES = {'': 1, 'K': 1e3, 'M': 1e6, 'G': 1e9}
+
+# The links of docs/performance.md; loss is of each direction.
+LINKS = {
+    'regional': {'rtt': '10ms', 'rate': '1G', 'congestion': 'bbr'},
+    'continental': {'rtt': '30ms', 'rate': '1G', 'loss': '0.01%', 'congestion': 'bbr'},
+    'continental-cubic': {'rtt': '30ms', 'rate': '1G', 'loss': '0.01%', 'congestion': 'cubic'},
+    'intercontinental': {'rtt': '100ms', 'rate': '1G', 'loss': '0.05%', 'congestion': 'bbr'},
+    'intercontinental-cubic': {'rtt': '100ms', 'rate': '1G', 'loss': '0.05%',
+                               'congestion': 'cubic'},
+    'policed': {'rtt': '30ms', 'rate': '1G', 'flow_cap': '100M', 'congestion': 'bbr'},
+}
+
+
+class LinkError(Exception):
+    """The link cannot be made; the text says why."""
+
+
+def parse(text, units, what):
+    """A number with one of these units behind it."""
+    match = re.fullmatch(r'([0-9]*\.?[0-9]+)([A-Za-z%]*)', str(text))
+    if not match or match[2] not in units:
+        raise LinkError(f'{what}: {text} is not a number with one of the units '
+                        f'{", ".join(u or "none" for u in units)}')
+    return float(match[1]) * units[match[2]]
+
+
+def settings(rtt='0ms', rate='0', queue=None, loss='0', flow_cap='0', jitter='0ms'):
+    """What the emulator is told of each direction, in its units. A queue of None is one
+    bandwidth-delay product, of "0" without limit."""
+    rtt_ns, rate_bps = parse(rtt, TIME_NS, 'rtt'), parse(rate, MULTIPLES, 'rate')
+    product = max(rate_bps / 8 * rtt_ns / 1e9, 65536)
+    return {'delay': int(rtt_ns / 2), 'rate': int(rate_bps),
+            'queue': int(product if queue is None else parse(queue, MULTIPLES, 'queue')),
+            'loss': parse(loss, {'': 1, '%': 0.01}, 'loss'),
+            'flow_cap': int(parse(flow_cap, MULTIPLES, 'flow cap')),
+            'jitter': int(parse(jitter, TIME_NS, 'jitter'))}
+
+
+def missing():
+    """What keeps links from being made here, or None."""
+    if os.geteuid() != 0:
+        return 'emulated links need root'
+    if not os.path.exists('/dev/net/tun'):
+        return 'emulated links need /dev/net/tun'
+    if not shutil.which('ip'):
+        return 'emulated links need the command ip (package iproute2)'
+    return None
+
+
+def namespace(name, side):
+    return f'widespan-{name}-{side}'
+
+
+def control_path(name):
+    return f'/run/widespan-wan-{name}.socket'
+
+
+def ask(name, request):
+    """The emulator's answer to a line."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(DEADLINE_S)
+        connection.connect(control_path(name))
+        connection.sendall(request.encode() + b'\n')
+        answer = b''
+        while not answer.endswith(b'\n'):
+            more = connection.recv(4096)
+            if not more:
+                raise LinkError(f'the emulator of {name} hung up')
+            answer += more
+    text = answer.decode().strip()
+    if text.startswith('error'):
+        raise LinkError(f'{request}: {text}')
+    return text
+
+
+def change(name, direction, **values):
+    """Changes settings while the link works; direction: ab, ba or both."""
+    ask(name, f'set {direction} ' + ' '.join(f'{k}={v}' for k, v in values.items()))
+
+
+def ip(*words):
+    done = subprocess.run(['ip', *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise LinkError(f'ip {" ".join(words)}: {done.stderr.strip()}')
+
+
+def configure(name, side, congestion):
+    where = ('-n', namespace(name, side))
+    # The kernel's own queue in front of the emulator must not drop: that is the emulator's part.
+    ip(*where, 'link', 'set', 'wan0', 'mtu', '1500', 'txqueuelen', '10000', 'up')
+    ip(*where, 'link', 'set', 'lo', 'up')
+    ip(*where, 'addr', 'add', f'{ADDRESSES[side]}/30', 'dev', 'wan0')
+    if congestion:
+        ip(*where, 'route', 'replace', '10.77.0.0/30', 'dev', 'wan0', 'src', ADDRESSES[side],
+           'congctl', 'lock', congestion)
+
+
+def start_emulator(name, program, seed, stays):
+    command = [str(program), '--a', f'/run/netns/{namespace(name, "a")}',
+               '--b', f'/run/netns/{namespace(name, "b")}', '--control', control_path(name),
+               '--seed', str(seed)]
+    emulator = subprocess.Popen(command + (['--stay'] if stays else []), stdout=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL, text=True, start_new_session=stays)
+    if emulator.stdout.readline().strip() != 'ready':
+        emulator.wait(DEADLINE_S)
+        raise LinkError(f'the emulator {program} did not start')
+    return emulator
+
+
+def up(name, program, congestion=None, seed=1, stays=False, **options):
+    """Makes a link; returns the process of its emulator."""
+    told = settings(**options)
+    reason = missing()
+    if reason:
+        raise LinkError(reason)
+    try:
+        for side in ADDRESSES:
+            ip('netns', 'add', namespace(name, side))
+            subprocess.run(['ip', 'netns', 'exec', namespace(name, side), 'sysctl', '-q', '-w',
+                            'net.ipv6.conf.all.disable_ipv6=1'], capture_output=True)
+        emulator = start_emulator(name, program, seed, stays)
+        change(name, 'both', **told)
+        for side in ADDRESSES:
+            configure(name, side, congestion)
+    except BaseException:
+        down(name)
+        raise
+    return emulator
+
+
+def down(name):
+    """Takes a link away, whatever there is of it."""
+    try:
+        ask(name, 'quit')
+    except OSError:
+        pass  # it ended already
+    pathlib.Path(control_path(name)).unlink(missing_ok=True)
+    for side in ADDRESSES:
+        subprocess.run(['ip', 'netns', 'delete', namespace(name, side)], capture_output=True)
+
+
+class Link:
+    """A link for the length of a `with`; see up() and settings() for the options."""
+
+    def __init__(self, program, name=None, **options):
+        self.program, self.options = program, options
+        self.name = name or f'{os.getpid()}-{time.monotonic_ns() % 1000000}'
+        self.emulator = None
+
+    def __enter__(self):
+        self.emulator = up(self.name, self.program, **self.options)
+        return self
+
+    def __exit__(self, *_):
+        down(self.name)
+        try:
+            self.emulator.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.emulator.send_signal(signal.SIGKILL)
+            self.emulator.wait()
+        self.emulator.stdout.close()
+
+    def command(self, side, words):
+        """A command line that runs words at one end."""
+        return ['ip', 'netns', 'exec', namespace(self.name, side), *map(str, words)]
+
+    @staticmethod
+    def address(side):
+        return ADDRESSES[side]
+
+    def set(self, direction, **values):
+        change(self.name, direction, **values)
+
+    def statistics(self):
+        return json.loads(ask(self.name, 'statistics'))
