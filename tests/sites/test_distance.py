@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What collectives send between sites, and how long they take when the sites are far apart."""
+
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'support'))
+import jobs
+
+INTEGERS = 100
+BLOCK = 4 * INTEGERS  # bytes of one rank
+LENGTH = 8  # of one block, where a receiver cannot know it
+
+
+def job_functions(stats):
+    """The counters by function of the whole job: {'MPI_Bcast': {'calls': ..., ...}, ...}."""
+    found = [line['functions'] for line in stats if 'job' in line]
+    jobs.expect(len(found) == 1, f'{len(found)} lines of the job, not one')
+    by_rank = [line['functions'] for line in stats if 'rank' in line]
+    for name, counts in found[0].items():
+        for counter, total in counts.items():
+            parts = sum(rank.get(name, {}).get(counter, 0) for rank in by_rank)
+            jobs.expect(parts == total, f'{name} {counter}: {total} is not the sum {parts}')
+    return found[0]
+
+
+def expected(sites):
+    """{function: (messages, bytes)} of calls with each rank as the root once. As few as can be: one
+    message for each site or pair of sites that has to hear, one more where lengths go ahead."""
+    n, size = len(sites), sum(sites)
+    others = n - 1
+    pairs = n * others
+    rooted = size * others  # messages of a rooted one
+    blocks = sum(ranks * (size - ranks) for ranks in sites)  # that cross: to each root, or in one call
+    later = size * n * others // 2
+    return {
+        'Barrier': (size * pairs, 0),
+        'Bcast': (rooted, rooted * BLOCK),
+        'Gather': (rooted, blocks * BLOCK),
+        'Gatherv': (rooted, blocks * BLOCK),
+        'Scatter': (rooted, blocks * BLOCK),
+        'Scatterv': (2 * rooted, blocks * (BLOCK + LENGTH)),
+        'Allgather': (size * pairs, size * others * size * BLOCK),
+        'Allgatherv': (size * pairs, size * others * size * BLOCK),
+        'Alltoall': (size * pairs, size * blocks * BLOCK),
+        'Alltoallv': (2 * size * pairs, size * blocks * (BLOCK + LENGTH)),
+        'Alltoallw': (2 * size * pairs, size * blocks * (BLOCK + LENGTH)),
+        'Reduce': (rooted, rooted * BLOCK),
+        'Allreduce': (size * pairs, size * pairs * BLOCK),
+        'Scan': (later, later * BLOCK),
+        'Exscan': (later, later * BLOCK),
+    }
+
+
+def check_counts(functions, sites):
+    size = sum(sites)
+    for name, (messages, payload) in expected(sites).items():
+        for function in ('MPI_' + name, 'MPI_I' + name.lower()):
+            counts = functions.get(function)
+            jobs.expect(counts is not None, f'{function} was not counted')
+            say = f'{function} over {sites}: {counts}, expected {messages} messages, {payload} bytes'
+            jobs.expect(counts['calls'] == size * size, say)
+            jobs.expect(counts['sent_messages'] == messages, say)
+            jobs.expect(counts['sent_bytes'] == payload, say)
+            jobs.expect(counts['received_messages'] == counts['sent_messages'], say)
+            jobs.expect(counts['received_bytes'] == counts['sent_bytes'], say)
+
+
+def counts():
+    """No collective sends more between sites than it must."""
+    for sites in (2, 2), (3, 1), (2, 1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, 'stats')
+            jobs.run_over(sites, [jobs.SITES / 'counted', INTEGERS], 120,
+                          {'WIDESPAN_STATS': f'json:{file}'}).must_pass()
+            check_counts(job_functions(jobs.read_stats(file)), sites)
+
+
+def printed_once():
+    """The table is printed once a job."""
+    result = jobs.run_over((1, 1), [jobs.SITES / 'counted', INTEGERS], 60,
+                           {'WIDESPAN_STATS': '1'}).must_pass()
+    lines = [line.split() for line in result.err.splitlines() if ' MPI_Bcast ' in line]
+    jobs.expect(lines == [['widespan:', 'MPI_Bcast', '4', '2', '800', '2', '800']],
+                result.describe())
+
+
+def delays():
+    """One one-way delay is enough for every collective, wherever its root is."""
+    for sites in (2, 2), (2, 1, 1):
+        result = jobs.run_over(sites, [jobs.SITES / 'delays', '-T', 100, '-S', jobs.spread(sites)],
+                               200, {'WIDESPAN_EMULATE': 'rtt=120ms'}).must_pass()
+        jobs.expect('3 cases right' in result.out, result.describe())
+        jobs.expect(result.err.count('emulating a distance (rtt=120ms)') == 1, result.describe())
+
+
+jobs.main({'counts': counts, 'printed_once': printed_once, 'delays': delays})
