@@ -39,6 +39,20 @@ def matching(sites, messages, seeds, deadline):
     return run
 
 
+def programs(runs, deadline=120):
+    """Random programs; a run is sites, seed, number of programs, threads, environment."""
+    def run():
+        for sites, seed, number, threads, env in runs:
+            command = [jobs.SITES / 'programs', '-S', jobs.spread(sites), '--seed', seed,
+                       '--programs', number, '--threads', threads]
+            result = jobs.run_over(sites, command, deadline, env)
+            if result.status == 77:
+                raise jobs.Skip(result.out.strip())
+            jobs.expect('right' in result.must_pass().out, result.describe())
+            print(result.out.strip().splitlines()[-1])
+    return run
+
+
 def instrumented(program, sites, *options):
     """A program with a sanitizer in it, linked with the shim, which has it too."""
     suppressions = jobs.SOURCE / 'tests' / 'sanitize'
@@ -54,6 +68,11 @@ def instrumented(program, sites, *options):
         jobs.expect('right' in result.out, result.describe())
         print(result.out.strip().splitlines()[-1])
     return run
+
+
+def instrumented_programs():
+    for options in (('--programs', 80), ('--programs', 25, '--threads', 3)):
+        instrumented('programs', (2, 2), '--limit', 300, *options)()
 
 
 def refusals_are_loud():
@@ -89,6 +108,14 @@ jobs.main({
                                           '-T', 300),
     **{f'{name}_instrumented': instrumented(name, (2, 2), '-T', 300)
        for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors')},
+    'programs_instrumented': instrumented_programs,
+    'programs': programs([((2, 2), 1, 300, 0, {'WIDESPAN_STREAMS': '1'}),
+                          ((2, 1, 3), 2, 200, 0, {'WIDESPAN_STREAMS': '4'}),
+                          ((1, 1, 1), 3, 150, 0, None), ((1, 2, 1, 1), 4, 150, 0, None)]),
+    'programs_of_threads': programs([((2, 2), 5, 60, 4, None), ((1, 2, 1), 6, 60, 2, None)]),
+    'programs_campaign': programs([(sites, seed, 1000, 0, None) for seed in range(100, 102)
+                                   for sites in ((2, 2), (2, 1, 3), (1, 1), (1, 1, 1, 1), (3, 2))]
+                                  + [((2, 2), 200, 500, 6, None)], 300),
     'matching_many_seeds': matching((2, 2, 1), 20000, range(100, 120), 120),
     'vector_of_3_gib': cases('buffers', (1, 1), options=['-T', '500', 'vector_of_3_gib'],
                              deadline=560),
