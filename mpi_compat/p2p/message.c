@@ -119,7 +119,7 @@ int wide_Improbe(int source, int tag, MPI_Comm handle, int *flag, MPI_Message *m
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     if (!comm) {
-        wsp_wildcard_settle();
+        wsp_progress_glance();
         return host.Improbe(source, tag, handle, flag, message, status);
     }
     int code = look(comm, source, tag, flag, message, status);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_Probe and MPI_Iprobe. */
-#include "coll/coll.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "host/route.h"
@@ -48,9 +47,7 @@ int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *sta
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     if (!comm) {
-        /* A program that polls at home drives what is wide, too. */
-        wsp_wildcard_settle();
-        wsp_coll_progress();
+        wsp_progress_glance();
         return host.Iprobe(source, tag, handle, flag, status);
     }
     int home_rank;

@@ -31,6 +31,12 @@ void wsp_progress(struct wsp_pause *pause)
     drive_link(pause);
 }
 
+void wsp_progress_glance(void)
+{
+    wsp_wildcard_settle();
+    wsp_coll_progress();
+}
+
 int wsp_drive_host(MPI_Request *request, MPI_Status *status)
 {
     struct wsp_pause pause = {0};

@@ -19,6 +19,10 @@ struct wsp_pause {
  * brought nothing, gives up the processor for a moment. */
 void wsp_progress(struct wsp_pause *pause);
 
+/* For a call that looks at the host's side only and returns: does what this thread alone can do,
+ * so that a program that polls at home drives what is wide, too. */
+void wsp_progress_glance(void);
+
 /* Drives until a host request is complete; as host.Wait otherwise (status may be
  * MPI_STATUS_IGNORE; errors are the host's, already raised on its communicator). */
 int wsp_drive_host(MPI_Request *request, MPI_Status *status);

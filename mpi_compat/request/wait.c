@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_Wait, _Test, _Request_get_status, _Request_free, _Cancel: one request. */
-#include "coll/coll.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "host/route.h"
@@ -41,8 +40,7 @@ int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
 {
     struct wsp_request *request = wsp_request_of(*handle);
     if (!request || request->kind == WSP_REQUEST_NOTE) {
-        wsp_wildcard_settle();
-        wsp_coll_progress();
+        wsp_progress_glance();
         int code = host.Test(handle, flag, status);
         if (request && *flag)
             wsp_note_settle(request, *handle, status);
@@ -59,8 +57,7 @@ int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
 {
     struct wsp_request *request = wsp_request_of(handle);
     if (!request || request->kind == WSP_REQUEST_NOTE) {
-        wsp_wildcard_settle();
-        wsp_coll_progress();
+        wsp_progress_glance();
         int code = host.Request_get_status(handle, flag, status);
         if (request && *flag)
             wsp_status_translate(request->comm, status);

@@ -5,7 +5,6 @@
 #include "host/route.h"
 #include "request/batch.h"
 #include "request/progress.h"
-#include "request/wildcard.h"
 #include "wide.h"
 
 static bool all_wide_done(const struct wsp_batch *batch)
@@ -99,7 +98,7 @@ int wide_Testall(int count, MPI_Request *requests, int *flag, MPI_Status *status
     if (!all_wide_done(&batch))
         wsp_progress(&pause);
     else
-        wsp_wildcard_settle();
+        wsp_progress_glance();
     int code = MPI_SUCCESS;
     *flag = all_wide_done(&batch);
     if (*flag && batch.n_host > 0)

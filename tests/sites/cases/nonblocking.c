@@ -4,6 +4,7 @@
  * what must come out. */
 #include "cases.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,9 +261,75 @@ static void polled_between_work(void)
     }
 }
 
+enum poll { TEST, TESTALL, TESTANY, TESTSOME, GET_STATUS, IPROBE, IMPROBE, N_POLLS };
+
+/* Looks once for the message that request would receive or a probe sees; takes it. */
+static bool poll_once(enum poll how, MPI_Request *request, int partner, int *word)
+{
+    int flag = 0, index;
+    MPI_Message message;
+    switch (how) {
+    case TEST:
+        MPI_Test(request, &flag, MPI_STATUS_IGNORE);
+        break;
+    case TESTALL:
+        MPI_Testall(1, request, &flag, MPI_STATUSES_IGNORE);
+        break;
+    case TESTANY:
+        MPI_Testany(1, request, &index, &flag, MPI_STATUS_IGNORE);
+        break;
+    case TESTSOME:
+        MPI_Testsome(1, request, &flag, &index, MPI_STATUSES_IGNORE);
+        break;
+    case GET_STATUS:
+        MPI_Request_get_status(*request, &flag, MPI_STATUS_IGNORE);
+        if (flag)
+            MPI_Wait(request, MPI_STATUS_IGNORE);
+        break;
+    case IPROBE:
+        MPI_Iprobe(partner, TAG, world.home, &flag, MPI_STATUS_IGNORE);
+        if (flag)
+            MPI_Recv(word, 1, MPI_INT, partner, TAG, world.home, MPI_STATUS_IGNORE);
+        break;
+    default:
+        MPI_Improbe(partner, TAG, world.home, &flag, &message, MPI_STATUS_IGNORE);
+        if (flag)
+            MPI_Mrecv(word, 1, MPI_INT, &message, MPI_STATUS_IGNORE);
+    }
+    return flag != 0;
+}
+
+/* Whoever leads a site polls for a message of a rank there, which sends it after the collective. */
+static void polling_at_home(void)
+{
+    int rank, size, zero = 0, sum = -1, word = -1;
+    if (world.home == MPI_COMM_NULL) {
+        skip("there is no home communicator");
+        return;
+    }
+    MPI_Comm_rank(world.home, &rank);
+    MPI_Comm_size(world.home, &size);
+    for (int how = 0; how < N_POLLS; how++) {
+        MPI_Request all, request = MPI_REQUEST_NULL;
+        MPI_Iallreduce(&zero, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &all);
+        if (rank == 0 && size > 1) {
+            if (how < IPROBE)
+                MPI_Irecv(&word, 1, MPI_INT, 1, TAG, world.home, &request);
+            while (!poll_once((enum poll)how, &request, 1, &word))
+                sched_yield();
+            CHECK(word == how);
+        }
+        MPI_Wait(&all, MPI_STATUS_IGNORE);
+        if (rank == 1)
+            MPI_Send(&how, 1, MPI_INT, 0, TAG, world.home);
+        MPI_Barrier(MPI_COMM_WORLD);
+    }
+}
+
 const struct mpi_case cases[] = {{"many_at_once", many_at_once, false},
                                  {"between_messages", between_messages, false},
                                  {"opposite_orders", opposite_orders, false},
                                  {"freed_while_in_use", freed_while_in_use, false},
                                  {"polled_between_work", polled_between_work, false},
+                                 {"polling_at_home", polling_at_home, false},
                                  {NULL, NULL, false}};
