@@ -44,12 +44,10 @@ void box_fill(struct box *box, const struct message *message)
         memcpy(box->data + 2 * at, plain + at, unit);
 }
 
+/* By one call, which the thread sanitizer looks at once, not byte by byte. */
 static bool is_poison(const unsigned char *data, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (data[i] != POISON)
-            return false;
-    return true;
+    return length == 0 || (data[0] == POISON && memcmp(data, data + 1, length - 1) == 0);
 }
 
 void box_check(const struct run *run, const struct box *box, const struct message *message)

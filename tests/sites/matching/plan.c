@@ -70,28 +70,32 @@ void plan_round(struct plan *plan, uint64_t seed, int round, int n_ranks, int n_
     draw_messages(plan, &state, id_base);
 }
 
+/* The next bytes of a payload: whole words, but at its end. */
+static void draw_bytes(uint64_t *state, unsigned char *data, size_t length)
+{
+    for (size_t at = 0; at < length; at += 8) {
+        uint64_t word = draw(state);
+        memcpy(data + at, &word, length - at < 8 ? length - at : 8);
+    }
+}
+
 void payload_fill(const struct message *message, unsigned char *data)
 {
-    uint64_t state = message->id, word;
-    size_t at = 0;
-    for (; at + 8 <= message->size; at += 8) {
-        word = draw(&state);
-        memcpy(data + at, &word, 8);
-    }
-    word = draw(&state);
-    memcpy(data + at, &word, message->size - at);
+    uint64_t state = message->id;
+    draw_bytes(&state, data, message->size);
 }
 
 size_t payload_compare(const struct message *message, const unsigned char *data)
 {
-    uint64_t state = message->id, word;
-    for (size_t at = 0; at < message->size; at += 8) {
-        size_t length = message->size - at < 8 ? message->size - at : 8;
-        word = draw(&state);
-        if (memcmp(data + at, &word, length) == 0)
+    unsigned char wanted[1024];
+    uint64_t state = message->id;
+    for (size_t at = 0; at < message->size; at += sizeof wanted) {
+        size_t length = message->size - at < sizeof wanted ? message->size - at : sizeof wanted;
+        draw_bytes(&state, wanted, length);
+        if (memcmp(data + at, wanted, length) == 0)
             continue;
         for (size_t i = 0; i < length; i++)
-            if (data[at + i] != ((unsigned char *)&word)[i])
+            if (data[at + i] != wanted[i])
                 return at + i;
     }
     return message->size;
