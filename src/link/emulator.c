@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* WIDESPAN_EMULATE: what comes on a stream is read at once, held in the stream's delay line, and
- * taken when it is due: half a round trip after it came and has passed the bottleneck of its path.
+ * taken when it is due: half a round trip after it came and has passed the bottleneck of its path,
+ * or that of its pair of sites where processes share one.
  * So one direction costs what the receiver holds back, and both together a round trip. A stream of
  * which too much is under way is not read for a while; TCP then holds the sender back. */
 #include "link/emulator.h"
@@ -13,11 +14,13 @@
 
 #include <stdlib.h>
 
-#define PATH_BYTES      (64u * 1024 * 1024)   /* held for one path at the most */
-#define QUEUE_NS        (20 * WSP_NS_PER_MS)  /* in front of a bottleneck, as a router would have */
-#define PIECE_NS        (250 * WSP_NS_PER_US) /* read what passes in so long, for a smooth flow */
-#define PIECE_MIN_BYTES 1500
-#define TURN_BYTES      (2 * 1024 * 1024) /* then others have their turn */
+#define PATH_BYTES       (64u * 1024 * 1024)  /* held for one path at the most */
+#define QUEUE_NS         (20 * WSP_NS_PER_MS) /* in front of a bottleneck, as a router would have */
+#define PIECE_NS         (250 * WSP_NS_PER_US) /* read what passes in so long, for a smooth flow */
+#define PIECE_MIN_BYTES  1500
+#define BUFFER_MIN_BYTES (16u * 1024)
+#define BUFFER_MAX_BYTES (4u * 1024 * 1024)
+#define TURN_BYTES       (2 * 1024 * 1024) /* then others have their turn */
 
 struct wsp_emulator {
     struct wsp_link *link;
@@ -179,6 +182,23 @@ void wsp_emulator_forget(struct wsp_stream *stream)
     }
     stream->holding.is_paused = stream->holding.has_ended = false;
     wsp_node_remove(&stream->holding.node);
+}
+
+uint32_t wsp_emulator_buffer_bytes(const struct wsp_link *link)
+{
+    if (!link->emulator || link->emulator->settings.rate_bps == 0)
+        return 0;
+    double bytes = (double)link->emulator->settings.rate_bps / 8 * QUEUE_NS / WSP_NS_PER_S;
+    bytes /= link->end_defaults.n_streams;
+    if (bytes > BUFFER_MAX_BYTES)
+        return BUFFER_MAX_BYTES;
+    return bytes < BUFFER_MIN_BYTES ? BUFFER_MIN_BYTES : (uint32_t)bytes;
+}
+
+void wsp_link_share_bottlenecks(struct wsp_link *link, struct wsp_bottleneck **of_ranks)
+{
+    free(link->bottlenecks);
+    link->bottlenecks = of_ranks;
 }
 
 uint64_t wsp_emulator_opening_ns(const struct wsp_link *link)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Wide traffic held back as if the sites were far apart (WIDESPAN_EMULATE). link->emulator is NULL
- * while that is off. All under the link's lock. */
+ * while that is off. All under the link's lock; a bottleneck may be shared with other processes. */
 #ifndef WSP_LINK_EMULATOR_H
 #define WSP_LINK_EMULATOR_H
 
@@ -17,6 +17,10 @@ wsp_err wsp_emulator_hold(struct wsp_stream *stream, const uint8_t *bytes,
                           size_t length) WSP_MUST_USE;
 /* Drops what is held: the connection is gone. */
 void wsp_emulator_forget(struct wsp_stream *stream);
+
+/* What the kernel may buffer for a stream, so that not much more queues in front of the bottleneck
+ * than would in a network; 0: any amount. */
+uint32_t wsp_emulator_buffer_bytes(const struct wsp_link *link);
 
 /* How much longer it takes to open a connection: TCP's round trip and that of our handshake, which
  * themselves are not held back. 0 while it is off. */

@@ -310,5 +310,6 @@ void wsp_link_close(struct wsp_link **at)
     pthread_cond_destroy(&link->round_done);
     pthread_mutex_destroy(&link->lock);
     free(link->endpoints);
+    free(link->bottlenecks);
     free(link);
 }

@@ -143,8 +143,9 @@ struct wsp_link {
     unsigned depth; /* of wsp_link_enter */
     struct wsp_list due, touched, guests;
     unsigned n_guests;
-    struct wsp_emulator *emulator; /* NULL: traffic is not held back */
-    struct wsp_sending *sending;   /* the calls of wsp_link_send under way, innermost first */
+    struct wsp_emulator *emulator;       /* NULL: traffic is not held back */
+    struct wsp_bottleneck **bottlenecks; /* shared, by rank; NULL: each path has its own */
+    struct wsp_sending *sending;         /* the calls of wsp_link_send under way, innermost first */
     bool is_started, is_draining, is_inert;
     struct wsp_map descriptors;  /* every one that the link opened, for counting and for a fork */
     struct wsp_link_stats stats; /* `sum`: of ends that are gone */

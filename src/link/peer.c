@@ -142,7 +142,7 @@ struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank)
         return NULL;
     const struct wsp_endpoint *endpoint = &link->endpoints[rank];
     peer->link = link;
-    peer->bottleneck = &peer->own_bottleneck;
+    peer->bottleneck = link->bottlenecks ? link->bottlenecks[rank] : &peer->own_bottleneck;
     peer->rank = peer->frame_remote = rank;
     peer->frame_local = link->rank;
     if (link->is_open_door)

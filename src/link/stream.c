@@ -122,6 +122,7 @@ static void tune(const struct wsp_link *link, int fd)
     struct wsp_tcp_options options = {
         .notsent_lowat_bytes = 2 * link->end_defaults.segment_bytes,
         .user_timeout_ms = (uint32_t)(link->end_defaults.outage_ns / WSP_NS_PER_MS / 2 + 1),
+        .buffer_bytes = wsp_emulator_buffer_bytes(link),
     };
     wsp_tcp_tune(fd, &options);
 }

@@ -138,6 +138,10 @@ void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options)
         set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)options->notsent_lowat_bytes);
     if (options->user_timeout_ms)
         set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms);
+    if (options->buffer_bytes) {
+        set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)options->buffer_bytes);
+        set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)options->buffer_bytes);
+    }
 }
 
 static wsp_err outcome(ssize_t result, size_t *n)

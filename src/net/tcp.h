@@ -52,6 +52,7 @@ wsp_err wsp_tcp_dialled(int fd) WSP_MUST_USE;
 struct wsp_tcp_options {
     uint32_t notsent_lowat_bytes; /* 0: the system's */
     uint32_t user_timeout_ms;     /* 0: the system's */
+    uint32_t buffer_bytes;        /* of the kernel, each way; 0: as it sees fit */
 };
 
 /* Sets what a stream of ours wants (no delay, our own heartbeat instead of keep-alive). What the

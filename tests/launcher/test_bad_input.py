@@ -58,6 +58,8 @@ def command_lines_are_checked():
         (['-n', 'two', SPEAKER], '-n two is not a number'),
         (['-n', '2', '--sites', '3', SPEAKER], '3 sites need at least as many ranks'),
         (['--nonsense'], 'the command line is wrong'),
+        (['-n', '2', '--emulate', 'rtt=far', SPEAKER], 'WIDESPAN_EMULATE=rtt=far cannot be used'),
+        (['-n', '2', '--emulate', 'rtt=30ms,rate=1', SPEAKER], 'expected rtt=TIME'),
         (['-n', '3', '--job', 'job.ini', SPEAKER], '-n 3 contradicts job.ini, which has 1 ranks'),
         (['--sites', '2', '--job', 'job.ini', SPEAKER], "are the job file's to say"),
     ]

@@ -95,4 +95,16 @@ def delays():
         jobs.expect(result.err.count('emulating a distance (rtt=120ms)') == 1, result.describe())
 
 
-jobs.main({'counts': counts, 'printed_once': printed_once, 'delays': delays})
+def rates():
+    """A rate holds for a pair of sites: two pairs of ranks take twice as long as one."""
+    payload, rate = 5000000, 200e6
+    for sites, n_pairs in ((1, 1), 1), ((2, 2), 2):
+        result = jobs.run_over(sites, [jobs.SITES / 'bulk_pairs', payload], 60,
+                               {'WIDESPAN_EMULATE': f'rtt=20ms,rate={rate / 1e6:.0f}M'}).must_pass()
+        seconds = float(result.out.split()[1])
+        least = n_pairs * payload * 8 / rate + 0.01
+        say = f'{n_pairs} pairs took {seconds} s, expected {least} s'
+        jobs.expect(0.97 * least < seconds < 1.6 * least, say)
+
+
+jobs.main({'counts': counts, 'printed_once': printed_once, 'delays': delays, 'rates': rates})

@@ -40,7 +40,7 @@ START_TEST(one_listener_takes_numeric_addresses_and_names)
         size_t n;
         char byte;
         connect_pair(hosts[i], &dialler, &taken, &listener);
-        wsp_tcp_tune(dialler, &(struct wsp_tcp_options){65536, 5000});
+        wsp_tcp_tune(dialler, &(struct wsp_tcp_options){65536, 5000, 100000});
         ck_assert_int_eq(wsp_tcp_read(taken, &byte, 1, &n), WSP_ERR_AGAIN);
         struct iovec part = {.iov_base = "x", .iov_len = 1};
         ck_assert_int_eq(wsp_tcp_writev(dialler, &part, 1, &n), WSP_OK);
