@@ -91,7 +91,7 @@ def delays():
     for sites in (2, 2), (2, 1, 1):
         result = jobs.run_over(sites, [jobs.SITES / 'delays', '-T', 100, '-S', jobs.spread(sites)],
                                200, {'WIDESPAN_EMULATE': 'rtt=120ms'}).must_pass()
-        jobs.expect('3 cases right' in result.out, result.describe())
+        jobs.expect('4 cases right' in result.out, result.describe())
         jobs.expect(result.err.count('emulating a distance (rtt=120ms)') == 1, result.describe())
 
 
