@@ -16,6 +16,10 @@ int wsp_coll_barrier(struct wsp_comm *comm);
  * code, not raised. */
 int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n, void *all);
 
+/* Drives while a MPI_Comm_idup of this handle, home or spanning, has the host's collectives on it
+ * for itself. Costs a load while there is none. */
+void wsp_coll_await_idup(MPI_Comm handle);
+
 /* Lets the collectives under way go on as far as they can; true if anything was done. Called by
  * the joint loop; costs a load while there are none. */
 bool wsp_coll_progress(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The phases of a collective inside this site; private to coll/. All start a call of the host that
+/* The phases of a collective inside this site. All start a call of the host that
  * the schedule then waits for, and give an MPI code. */
 #ifndef WSP_MPI_COLL_PHASE_H
 #define WSP_MPI_COLL_PHASE_H

@@ -15,7 +15,8 @@ atomic_int wsp_coll_n_running;
 /* In the order of calls. Recursive: an error handler of the program may start a collective. */
 static struct wsp_list running = {{&running.head, &running.head}};
 static pthread_mutex_t running_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-static bool is_progressing; /* under the lock */
+static bool is_progressing;  /* under the lock */
+static atomic_int n_ordered; /* listed ones that are exclusive, or have not begun */
 
 void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step *steps,
                        void (*close)(struct wsp_schedule *schedule))
@@ -126,8 +127,7 @@ static bool wide_is_over(struct wsp_schedule *s)
     return true;
 }
 
-/* True if every collective called before on this communicator has passed its turn. */
-static bool has_turn(const struct wsp_schedule *s)
+bool wsp_schedule_has_turn(const struct wsp_schedule *s)
 {
     bool is_ours = true;
     pthread_mutex_lock(&running_mutex);
@@ -140,6 +140,40 @@ static bool has_turn(const struct wsp_schedule *s)
     }
     pthread_mutex_unlock(&running_mutex);
     return is_ours;
+}
+
+/* True if no collective called before `s` (NULL: before now) has the handle's for itself, or waits
+ * for one that has. */
+static bool is_free(MPI_Comm handle, const struct wsp_schedule *s)
+{
+    bool is_free = true;
+    if (atomic_load_explicit(&n_ordered, memory_order_relaxed) == 0)
+        return true;
+    pthread_mutex_lock(&running_mutex);
+    WSP_LIST_EACH(node, &running)
+    {
+        const struct wsp_schedule *other = WSP_CONTAINER(node, struct wsp_schedule, node);
+        if (other == s)
+            break;
+        bool is_in_way = !other->has_begun || (other->is_exclusive && !other->has_passed);
+        is_free = is_free && (other->comm->handle != handle || !is_in_way);
+    }
+    pthread_mutex_unlock(&running_mutex);
+    return is_free;
+}
+
+void wsp_coll_await_idup(MPI_Comm handle)
+{
+    struct wsp_pause pause = {0};
+    while (!is_free(handle, NULL))
+        wsp_progress(&pause);
+}
+
+static void begin(struct wsp_schedule *s)
+{
+    if (!s->has_begun && !s->is_exclusive && atomic_load(&s->is_listed))
+        atomic_fetch_sub(&n_ordered, 1);
+    s->has_begun = true;
 }
 
 /* Runs steps as far as they go; true if anything was done. */
@@ -156,10 +190,13 @@ static bool run_steps(struct wsp_schedule *s)
             atomic_store_explicit(&s->is_over, true, memory_order_relaxed);
             return true;
         }
-        if (s->steps->at_turn && !has_turn(s))
+        if (s->steps->at_turn && !wsp_schedule_has_turn(s))
+            return is_news;
+        if (!s->has_begun && !is_free(s->comm->handle, s))
             return is_news;
         const struct wsp_step *step = s->steps++;
-        s->has_passed = s->has_passed || step->at_turn;
+        begin(s);
+        s->has_passed = s->has_passed || (step->at_turn && !s->is_exclusive);
         s->defers_exchange = s->awaits_arrivals = false;
         note_error(s, step->run(s));
         is_news = true;
@@ -207,6 +244,8 @@ bool wsp_coll_progress(void)
             continue;
         wsp_node_remove(node);
         atomic_fetch_sub(&wsp_coll_n_running, 1);
+        if (s->is_exclusive)
+            atomic_fetch_sub(&n_ordered, 1);
         if (s->request)
             hand_to_request(s);
         else
@@ -222,6 +261,8 @@ static void list(struct wsp_schedule *s)
     pthread_mutex_lock(&running_mutex);
     atomic_store_explicit(&s->is_listed, true, memory_order_relaxed);
     wsp_list_push_back(&running, &s->node);
+    if (s->is_exclusive || !s->has_begun)
+        atomic_fetch_add(&n_ordered, 1);
     atomic_fetch_add(&wsp_coll_n_running, 1);
     pthread_mutex_unlock(&running_mutex);
 }

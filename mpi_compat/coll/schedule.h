@@ -9,6 +9,11 @@
  * before on the communicator have passed theirs. Home messages go on the second one too, with the
  * collective's own tag.
  *
+ * One that duplicates a communicator has both for itself: the host's MPI_Comm_idup starts
+ * collectives of its own on them while it makes progress (Open MPI 4.1), in an order that differs
+ * from rank to rank if others are started meanwhile. Those called after it begin when it has
+ * passed.
+ *
  * An object belongs to the thread that called until it is listed, then to whoever holds the list's
  * lock. */
 #ifndef WSP_MPI_COLL_SCHEDULE_H
@@ -51,7 +56,9 @@ struct wsp_schedule {
     bool has_exchange;
     bool defers_exchange; /* set by a step: the next one does not wait for the wide messages */
     bool awaits_arrivals; /* set by a step: the next one waits for what comes, not for what goes */
-    bool has_passed;      /* its step at_turn, if any, was run */
+    bool has_begun;       /* its first step was run */
+    bool has_passed;      /* its step at_turn, if any, was run; or it says so, if it is_exclusive */
+    bool is_exclusive;    /* those called later on the same handle wait until it has passed */
     int agreed;           /* the code that a second home phase carries */
     int err;
     bool is_raised;     /* err went to the error handler already */
@@ -69,6 +76,9 @@ void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step
 /* Runs it: to the end (handle NULL), or hangs it on a new request. Takes the object. Returns the
  * MPI code, raised. */
 int wsp_schedule_run(struct wsp_schedule *schedule, MPI_Request *handle);
+
+/* True if every collective called before on this communicator has passed its turn. */
+bool wsp_schedule_has_turn(const struct wsp_schedule *schedule);
 
 /* Where the next call of the host puts its request; NULL when out of memory. */
 MPI_Request *wsp_schedule_slot(struct wsp_schedule *schedule);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "comm/agree.h"
 #include "coll/coll.h"
+#include "topo/topo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,4 +34,13 @@ int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t conte
     memcpy(world, members->world, (size_t)members->size * sizeof *world);
     struct wsp_comm *made;
     return wsp_comm_register(handle, world, members->size, context, &made);
+}
+
+int wsp_inherit(const struct wsp_comm *comm, struct wsp_comm *twin)
+{
+    const struct wsp_topology *from = comm->topology;
+    if (!from)
+        return MPI_SUCCESS;
+    twin->topology = wsp_topology_new(from->n_dims, from->dims, from->periods);
+    return twin->topology ? MPI_SUCCESS : MPI_ERR_NO_MEM;
 }

@@ -22,4 +22,7 @@ struct wsp_notice *wsp_agree(struct wsp_comm *comm, struct wsp_notice mine, int 
  * communicator stays the host's. members: the new group, in order. MPI error code, not raised. */
 int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context);
 
+/* Gives a duplicate what its original has beyond its members (MPI-3.1 6.4.2). MPI code. */
+int wsp_inherit(const struct wsp_comm *comm, struct wsp_comm *twin);
+
 #endif

@@ -108,8 +108,8 @@ static wsp_err fill_parts(struct wsp_comm *comm)
     return WSP_OK;
 }
 
-int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
-                      struct wsp_comm **made)
+int wsp_comm_register_pair(MPI_Comm handle, MPI_Comm phase2, uint32_t *world, int size,
+                           uint64_t context, struct wsp_comm **made)
 {
     struct wsp_comm *comm = calloc(1, sizeof *comm);
     if (!comm) {
@@ -117,30 +117,54 @@ int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t conte
         return MPI_ERR_NO_MEM;
     }
     comm->handle = handle;
+    comm->phase2 = phase2;
     comm->world = world;
     comm->size = size;
     comm->context = context;
     atomic_init(&comm->n_references, 1);
-    if (fill_parts(comm)) {
-        free_tables(comm);
-        return MPI_ERR_NO_MEM;
-    }
-    /* A split copies neither attributes nor names, so no user callback runs for it. */
-    int code = host.Comm_split(handle, 0, comm->home_rank, &comm->phase2);
-    if (!code)
-        code = host.Comm_set_errhandler(comm->phase2, MPI_ERRORS_RETURN);
-    wsp_err err = WSP_OK;
-    if (!code && handle != MPI_COMM_WORLD) {
+    wsp_err err = fill_parts(comm);
+    if (!err && handle != MPI_COMM_WORLD) {
         table_enter();
         err = wsp_map_put(&table, (uint64_t)(uintptr_t)handle, comm);
         table_leave();
     }
-    if (code || err) {
+    if (err) {
         free_tables(comm);
-        return code ? code : MPI_ERR_NO_MEM;
+        return MPI_ERR_NO_MEM;
     }
     *made = comm;
     return MPI_SUCCESS;
+}
+
+/* A split copies neither attributes nor names, so no user callback runs for it. */
+int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
+                      struct wsp_comm **made)
+{
+    MPI_Comm phase2 = MPI_COMM_NULL;
+    int home_rank, code = host.Comm_rank(handle, &home_rank);
+    if (!code)
+        code = host.Comm_split(handle, 0, home_rank, &phase2);
+    if (!code)
+        code = host.Comm_set_errhandler(phase2, MPI_ERRORS_RETURN);
+    if (code)
+        free(world);
+    else
+        code = wsp_comm_register_pair(handle, phase2, world, size, context, made);
+    if (code && phase2 != MPI_COMM_NULL)
+        host.Comm_free(&phase2);
+    return code;
+}
+
+struct wsp_comm *wsp_comm_stand_in(MPI_Comm handle)
+{
+    struct wsp_comm *comm = calloc(1, sizeof *comm);
+    if (!comm)
+        return NULL;
+    comm->handle = handle;
+    comm->phase2 = MPI_COMM_NULL;
+    comm->is_handle_free = true; /* the program's to free */
+    atomic_init(&comm->n_references, 1);
+    return comm;
 }
 
 int wsp_comm_close(struct wsp_comm *comm)
@@ -169,7 +193,8 @@ void wsp_comm_release(struct wsp_comm *comm)
     wsp_match_forget(comm->context);
     wsp_match_forget(comm->context | WSP_CONTEXT_COLL);
     wsp_link_unlock(wsp_job.link);
-    host.Comm_free(&comm->phase2);
+    if (comm->phase2 != MPI_COMM_NULL)
+        host.Comm_free(&comm->phase2);
     if (comm->handle != MPI_COMM_WORLD && !comm->is_handle_free)
         host.Comm_free(&comm->handle);
     free_tables(comm);

@@ -87,6 +87,14 @@ void wsp_comm_world_close(void);
  */
 int wsp_comm_register(MPI_Comm handle, uint32_t *world, int size, uint64_t context,
                       struct wsp_comm **comm);
+/* The same with a second communicator of the home members that was made for it, taken over; local.
+ * MPI_ERR_NO_MEM: world is freed, the two communicators are the caller's still. */
+int wsp_comm_register_pair(MPI_Comm handle, MPI_Comm phase2, uint32_t *world, int size,
+                           uint64_t context, struct wsp_comm **comm);
+
+/* An object for a home communicator, with a handle and no more, for what the schedule engine does
+ * on one; it is in no table. NULL when out of memory. */
+struct wsp_comm *wsp_comm_stand_in(MPI_Comm handle);
 
 /* The program frees its handle: gives up the handle's reference. The host's delete callbacks run
  * now, or with the last request that holds the communicator. The code of one that fails is

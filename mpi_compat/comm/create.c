@@ -6,21 +6,9 @@
 #include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
-#include "topo/topo.h"
 #include "wide.h"
 
 #include <stdlib.h>
-
-/* A duplicate has the topology of its original (MPI-3.1 6.4.2). */
-static int copy_topology(const struct wsp_comm *comm, MPI_Comm twin)
-{
-    const struct wsp_topology *from = comm->topology;
-    if (!from)
-        return MPI_SUCCESS;
-    struct wsp_topology *copy = wsp_topology_new(from->n_dims, from->dims, from->periods);
-    wsp_comm_of(twin)->topology = copy;
-    return copy ? MPI_SUCCESS : MPI_ERR_NO_MEM;
-}
 
 /* Registers a duplicate that the host made at this site with `made_code`. */
 static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Comm *newcomm)
@@ -33,7 +21,7 @@ static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Co
     }
     free(all);
     if (!code)
-        code = copy_topology(comm, twin);
+        code = wsp_inherit(comm, wsp_comm_of(twin));
     if (!code) {
         *newcomm = twin;
         return MPI_SUCCESS;

@@ -102,7 +102,8 @@ def home_collective(function, by_name):
     if large:
         text += (f'        if ({large}) {{\n'
                  + barrier.replace('        ', '            ') + '        }\n')
-    return text + ('        MPI_Request request;\n'
+    return text + (f'        wsp_coll_await_idup({comm});\n'
+                   '        MPI_Request request;\n'
                    f'        int err = host.{form.name}({function.arguments}, &request);\n'
                    f'        return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;\n')
 
@@ -121,7 +122,7 @@ def body(function, by_name):
     if function.route == 'always':
         return wide_call(function)
     text = f'    if ({route_condition(function)})\n        return {call};\n'
-    if function.route == 'coll':
+    if function.route == 'coll' and not function.of_kind('newrequest'):
         home = ' && '.join(f'WSP_ROUTE_comm({c})' for c in comm_expressions(function))
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
     if function.klass == 'dual':

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "host/home.h"
 
+#include "coll/coll.h"
 #include "host/host.h"
 #include "request/progress.h"
 #include "type/type.h"
@@ -40,6 +41,7 @@ bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype
 int wsp_home_enter(MPI_Comm comm)
 {
     MPI_Request request;
+    wsp_coll_await_idup(comm);
     int err = host.Ibarrier(comm, &request);
     return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;
 }

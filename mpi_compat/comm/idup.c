@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* MPI_Comm_idup. The host duplicates the handle at each site, in the call itself, with the
+ * program's copy callbacks, and the private second communicator in its turn. Then the leaders tell
+ * each other, and their sites, the context and what went wrong anywhere: all ranks have the new
+ * communicator, or none. */
+#include "coll/phase.h"
+#include "comm/agree.h"
+#include "host/error.h"
+#include "host/host.h"
+#include "wide.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a rank, a site and at last everyone says. */
+struct word {
+    int32_t code;
+    uint64_t context; /* of the first rank, else 0 */
+};
+
+struct idup {
+    struct wsp_schedule s;
+    MPI_Comm *newcomm;
+    MPI_Comm handle, phase2; /* as the host made them */
+    bool is_home, is_begun;  /* is_begun: the duplicate of phase2 */
+    struct wsp_comm *made;
+    struct word word;   /* this rank's, then its site's, then everyone's */
+    struct word *heard; /* at a leader: of the other home ranks, then of the other sites */
+};
+
+static int duplicate(struct idup *d, MPI_Comm from, MPI_Comm *to)
+{
+    MPI_Request *slot = wsp_schedule_slot(&d->s);
+    int err = host.Comm_idup(from, to, slot);
+    if (err != MPI_SUCCESS) {
+        *to = MPI_COMM_NULL;
+        *slot = MPI_REQUEST_NULL;
+    }
+    return err;
+}
+
+static int duplicate_phase2(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    if (d->is_begun)
+        return MPI_SUCCESS;
+    d->is_begun = true;
+    return duplicate(d, s->comm->phase2, &d->phase2);
+}
+
+/* What the host or a copy callback finds wrong the host has raised. If nobody's turn is before,
+ * both duplicates start: then the host alone can bring them to an end, even from within a call that
+ * blocks there. */
+static int duplicate_handle(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    int err = duplicate(d, s->comm->handle, &d->handle);
+    s->is_raised = err != MPI_SUCCESS;
+    if (d->is_home || !wsp_schedule_has_turn(s))
+        return err;
+    int second = duplicate_phase2(s);
+    return err == MPI_SUCCESS ? second : err;
+}
+
+/* All that may fail here comes before the agreement. */
+static int prepare(struct idup *d)
+{
+    const struct wsp_comm *comm = d->s.comm;
+    size_t n_bytes = (size_t)comm->size * sizeof *comm->world;
+    uint32_t *world = malloc(n_bytes);
+    if (!world)
+        return MPI_ERR_NO_MEM;
+    memcpy(world, comm->world, n_bytes);
+    int err = wsp_comm_register_pair(d->handle, d->phase2, world, comm->size, 0, &d->made);
+    return err == MPI_SUCCESS ? wsp_inherit(comm, d->made) : err;
+}
+
+static int report(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    int err = s->err == MPI_SUCCESS ? prepare(d) : s->err;
+    s->has_passed = true;
+    d->word.code = err;
+    if (s->comm->rank == 0)
+        d->word.context = wsp_comm_draw_context();
+    if (!wsp_comm_is_leader(s->comm)) {
+        int sent = wsp_phase_send_bytes(s, 0, &d->word, sizeof d->word);
+        return err == MPI_SUCCESS ? sent : err;
+    }
+    for (int i = 1; i < wsp_comm_here(s->comm)->n_ranks; i++) {
+        int asked = wsp_phase_receive_bytes(s, i, &d->heard[i], sizeof *d->heard);
+        err = err == MPI_SUCCESS ? asked : err;
+    }
+    return err;
+}
+
+/* Adds n words that were heard to this rank's. */
+static void take_in(struct idup *d, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (d->word.code == MPI_SUCCESS)
+            d->word.code = d->heard[i].code;
+        d->word.context |= d->heard[i].context;
+    }
+    memset(d->heard, 0, (size_t)n * sizeof *d->heard);
+}
+
+static int tell_leaders(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    struct wsp_comm *comm = s->comm;
+    if (!wsp_comm_is_leader(comm))
+        return MPI_SUCCESS;
+    take_in(d, wsp_comm_here(comm)->n_ranks);
+    int err = wsp_schedule_open_exchange(s, 2 * comm->n_parts);
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++) {
+        if (p == comm->part)
+            continue;
+        wsp_exchange_receive(&s->exchange, comm->parts[p].ranks[0], &d->heard[p], sizeof *d->heard);
+        wsp_exchange_send(&s->exchange, comm->parts[p].ranks[0], &d->word, sizeof d->word);
+    }
+    return err;
+}
+
+static int tell_site(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    int err = MPI_SUCCESS;
+    if (!wsp_comm_is_leader(s->comm))
+        return wsp_phase_receive_bytes(s, 0, &d->word, sizeof d->word);
+    take_in(d, s->comm->n_parts);
+    if (d->word.code == MPI_SUCCESS)
+        d->word.code = s->err; /* of the exchange */
+    for (int i = 1; err == MPI_SUCCESS && i < wsp_comm_here(s->comm)->n_ranks; i++)
+        err = wsp_phase_send_bytes(s, i, &d->word, sizeof d->word);
+    return err;
+}
+
+static int drop(struct idup *d)
+{
+    if (d->made) {
+        (void)!wsp_comm_close(d->made);
+        return d->word.code;
+    }
+    if (d->handle != MPI_COMM_NULL)
+        host.Comm_free(&d->handle);
+    if (d->phase2 != MPI_COMM_NULL)
+        host.Comm_free(&d->phase2);
+    return d->word.code;
+}
+
+static int conclude(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    if (d->word.code == MPI_SUCCESS)
+        d->word.code = s->err;
+    *d->newcomm = d->word.code == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
+    if (d->word.code != MPI_SUCCESS)
+        return drop(d);
+    d->made->context = d->word.context;
+    return MPI_SUCCESS;
+}
+
+static const struct wsp_step steps[] = {
+    {duplicate_handle, false}, {duplicate_phase2, true}, {report, false}, {tell_leaders, false},
+    {tell_site, false},        {conclude, false},        {NULL, false}};
+
+static int conclude_at_home(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    *d->newcomm = s->err == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
+    s->has_passed = true;
+    return MPI_SUCCESS;
+}
+
+static const struct wsp_step home_steps[] = {
+    {duplicate_handle, false}, {conclude_at_home, false}, {NULL, false}};
+
+static void close_idup(struct wsp_schedule *s)
+{
+    free(((struct idup *)s)->heard);
+}
+
+static struct idup *make(struct wsp_comm *comm, bool is_home, MPI_Comm *newcomm)
+{
+    struct idup *d = wsp_schedule_new(sizeof *d, comm, is_home ? home_steps : steps, close_idup);
+    if (!d)
+        return NULL;
+    d->s.is_exclusive = true;
+    d->is_home = is_home;
+    d->newcomm = newcomm;
+    d->handle = d->phase2 = MPI_COMM_NULL;
+    return d;
+}
+
+static int start_at_home(MPI_Comm handle, MPI_Comm *newcomm, MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_stand_in(handle);
+    struct idup *d = comm ? make(comm, true, newcomm) : NULL;
+    if (comm)
+        wsp_comm_release(comm); /* the schedule holds it */
+    return d ? wsp_schedule_run(&d->s, request) : wsp_raise(handle, MPI_ERR_NO_MEM);
+}
+
+int wide_Comm_idup(MPI_Comm handle, MPI_Comm *newcomm, MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    if (!comm)
+        return start_at_home(handle, newcomm, request);
+    int n_home = wsp_comm_here(comm)->n_ranks;
+    int n_words = comm->n_parts > n_home ? comm->n_parts : n_home;
+    struct word *heard = calloc((size_t)n_words, sizeof *heard);
+    struct idup *d = heard ? make(comm, false, newcomm) : NULL;
+    if (!d) {
+        free(heard);
+        return wsp_raise(handle, MPI_ERR_NO_MEM);
+    }
+    d->heard = heard;
+    return wsp_schedule_run(&d->s, request);
+}
