@@ -23,8 +23,13 @@ struct parcel {
     uint8_t bytes[];
 };
 
+/* So small a message needs no room in the attached buffer, as in the host: programs that forget
+ * MPI_BSEND_OVERHEAD, or to attach, live on that. */
+#define SMALL_BYTES 4000
+
 static atomic_ullong attached_bytes;
 static atomic_ullong used_bytes;
+static atomic_uint n_parcels; /* not yet freed */
 
 static pthread_mutex_t parcel_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct wsp_list home_parcels = {{&home_parcels.head, &home_parcels.head}};
@@ -34,6 +39,7 @@ static void parcel_free(struct parcel *parcel)
     uint64_t room = parcel->room;
     free(parcel);
     atomic_fetch_sub(&used_bytes, room);
+    atomic_fetch_sub(&n_parcels, 1);
 }
 
 static void wide_complete(struct wsp_op *op)
@@ -60,6 +66,8 @@ static void reap_home(void)
 
 static bool take_room(uint64_t room)
 {
+    if (room == 0)
+        return true;
     uint64_t used = atomic_fetch_add(&used_bytes, room) + room;
     if (used <= atomic_load(&attached_bytes))
         return true;
@@ -76,7 +84,7 @@ static int wrap(const struct wsp_arguments *arguments, struct parcel **made)
     int code = wsp_payload_of(arguments, &data, &length, &packed);
     if (code)
         return code;
-    uint64_t room = length + MPI_BSEND_OVERHEAD;
+    uint64_t room = length > SMALL_BYTES ? length + MPI_BSEND_OVERHEAD : 0;
     struct parcel *parcel = NULL;
     if (!take_room(room)) {
         code = MPI_ERR_BUFFER;
@@ -86,6 +94,7 @@ static int wrap(const struct wsp_arguments *arguments, struct parcel **made)
     } else {
         *parcel = (struct parcel){.room = room, .length = length};
         memcpy(parcel->bytes, data, length);
+        atomic_fetch_add(&n_parcels, 1);
         *made = parcel;
     }
     free(packed);
@@ -128,14 +137,11 @@ int wsp_bsend(const struct wsp_arguments *arguments, MPI_Comm handle)
     struct wsp_comm *comm = wsp_comm_of(handle);
     int home_rank = arguments->peer;
     enum wsp_way way = comm ? wsp_way_to(comm, arguments->peer, &home_rank) : WSP_WAY_HOME;
-    if (way != WSP_WAY_HOME && way != WSP_WAY_WIDE)
-        return wsp_raise(handle, MPI_ERR_RANK);
-    int code = wsp_check_send(arguments, handle);
-    if (code || home_rank == MPI_PROC_NULL)
-        return code;
+    if (home_rank == MPI_PROC_NULL)
+        return MPI_SUCCESS;
     struct parcel *parcel;
     reap_home();
-    code = wrap(arguments, &parcel);
+    int code = wrap(arguments, &parcel);
     if (code)
         return wsp_raise(handle, code);
     if (way == WSP_WAY_HOME)
@@ -149,7 +155,7 @@ void wsp_bsend_drain(void)
     struct wsp_pause pause = {0};
     for (;;) {
         reap_home();
-        if (atomic_load(&used_bytes) == 0)
+        if (atomic_load(&n_parcels) == 0)
             return;
         wsp_progress(&pause);
     }
@@ -157,15 +163,28 @@ void wsp_bsend_drain(void)
 
 int wide_Bsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm)
 {
-    struct wsp_arguments arguments = {
-        .buffer = buf, .count = count, .type = type, .peer = dest, .tag = tag};
-    return wsp_bsend(&arguments, comm);
+    struct wsp_arguments arguments = {.buffer = buf,
+                                      .count = count,
+                                      .type = type,
+                                      .peer = dest,
+                                      .tag = tag,
+                                      .mode = WSP_MODE_BUFFERED};
+    int code = wsp_host_send(&arguments, wsp_peer_to_check(comm, dest), comm);
+    return code ? code : wsp_bsend(&arguments, comm);
 }
 
 int wide_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                 MPI_Request *handle)
 {
-    int code = wide_Bsend(buf, count, type, dest, tag, comm);
+    struct wsp_arguments arguments = {.buffer = buf,
+                                      .count = count,
+                                      .type = type,
+                                      .peer = dest,
+                                      .tag = tag,
+                                      .mode = WSP_MODE_BUFFERED};
+    int code = wsp_host_isend(&arguments, wsp_peer_to_check(comm, dest), comm, handle);
+    if (!code)
+        code = wsp_bsend(&arguments, comm);
     if (code)
         return code;
     struct wsp_request *request =

@@ -105,8 +105,9 @@ static int look(struct wsp_comm *comm, int source, int tag, int *flag, MPI_Messa
 {
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
-    if (way == WSP_WAY_ERROR)
-        return wsp_raise(comm->handle, MPI_ERR_RANK);
+    if (wsp_is_probe_wrong(way, tag))
+        return host.Improbe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, comm->handle, flag,
+                            handle, status);
     wsp_wildcard_settle();
     *flag = way != WSP_WAY_HOME && claim_wide(comm, source, tag, handle, status);
     if (*flag || way == WSP_WAY_WIDE)
@@ -174,7 +175,8 @@ int wide_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MP
         return host.Imrecv(buf, count, type, handle, request);
     struct wsp_arguments arguments = {.buffer = buf, .count = count, .type = type, .peer = 0};
     if (message->arrival) {
-        int code = wsp_check_receive(&arguments, message->comm->handle);
+        int code =
+            wsp_host_recv(&arguments, MPI_PROC_NULL, message->comm->handle, MPI_STATUS_IGNORE);
         return code ? code : receive_wide(message, handle, &arguments, request);
     }
     int code = host.Imrecv(buf, count, type, handle, request);

@@ -29,6 +29,12 @@ static inline enum wsp_way wsp_way_to(const struct wsp_comm *comm, int rank, int
     return rank == MPI_ANY_SOURCE ? WSP_WAY_BOTH : WSP_WAY_ERROR;
 }
 
+/* True if the host has to say what is wrong with a probe; with no rank of ours it does. */
+static inline bool wsp_is_probe_wrong(enum wsp_way way, int tag)
+{
+    return way == WSP_WAY_ERROR || (way == WSP_WAY_WIDE && tag < 0 && tag != MPI_ANY_TAG);
+}
+
 /* The tag of a receive as matching wants it. */
 static inline int32_t wsp_match_tag(int tag)
 {
@@ -53,13 +59,29 @@ int wsp_landing_prepare(struct wsp_request *request);
 int wsp_isend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle);
 int wsp_irecv(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle);
 
-/* The host's checks of a call's arguments, with a peer that makes it do nothing else: its error
- * code, already raised. */
-int wsp_check_send(const struct wsp_arguments *arguments, MPI_Comm comm);
-int wsp_check_receive(const struct wsp_arguments *arguments, MPI_Comm comm);
+/* The host's own calls, in the mode of the arguments, with a rank of its own for the peer. With
+ * MPI_PROC_NULL they check the arguments and do nothing else, with a wrong rank they fail for it,
+ * or for what the host finds wrong before: so all errors of arguments are the host's, raised by it.
+ * (A persistent request that such a check has made is to be freed.) */
+int wsp_host_send(const struct wsp_arguments *arguments, int peer, MPI_Comm comm);
+int wsp_host_isend(const struct wsp_arguments *arguments, int peer, MPI_Comm comm,
+                   MPI_Request *request);
+int wsp_host_send_init(const struct wsp_arguments *arguments, int peer, MPI_Comm comm,
+                       MPI_Request *request);
+int wsp_host_recv(const struct wsp_arguments *arguments, int peer, MPI_Comm comm,
+                  MPI_Status *status);
+int wsp_host_irecv(const struct wsp_arguments *arguments, int peer, MPI_Comm comm,
+                   MPI_Request *request);
+int wsp_host_recv_init(const struct wsp_arguments *arguments, int peer, MPI_Comm comm,
+                       MPI_Request *request);
+
+/* The peer for a check where any may be given: MPI_PROC_NULL for a rank of comm (which may be a
+ * home communicator), else what it is. */
+int wsp_peer_to_check(MPI_Comm comm, int rank);
 
 /* Buffered sends, home ones too: copies what is to be sent into memory accounted against the
- * attached buffer and sends it from there. MPI error code, raised (MPI_ERR_BUFFER: no room). */
+ * attached buffer and sends it from there. The arguments were checked. MPI error code, raised
+ * (MPI_ERR_BUFFER: no room). */
 int wsp_bsend(const struct wsp_arguments *arguments, MPI_Comm comm);
 
 /* Drives until every buffered send has left its memory. */

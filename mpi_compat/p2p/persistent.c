@@ -6,19 +6,12 @@
 #include "request/request.h"
 #include "wide.h"
 
-static int init_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle,
-                     MPI_Request *request)
-{
-    typeof(host.Send_init) init = a->mode == WSP_MODE_SYNCHRONOUS ? host.Ssend_init
-                                  : a->mode == WSP_MODE_READY     ? host.Rsend_init
-                                                                  : host.Send_init;
-    return init(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
-}
-
-/* Makes an idle request of ours that keeps its arguments, the type included. */
+/* Makes an idle request of ours that keeps its arguments, the type included. *handle comes as the
+ * host's request that the check of the arguments has made. */
 static int init_ours(enum wsp_request_kind kind, const struct wsp_arguments *arguments,
                      MPI_Comm comm, MPI_Request *handle)
 {
+    host.Request_free(handle);
     struct wsp_request *request = wsp_request_new(kind, wsp_comm_of(comm), MPI_REQUEST_NULL);
     if (!request)
         return wsp_raise(comm, MPI_ERR_NO_MEM);
@@ -42,12 +35,12 @@ static int init_send(const struct wsp_arguments *arguments, MPI_Comm handle, MPI
     int home_rank, code;
     switch (wsp_way_to(comm, arguments->peer, &home_rank)) {
     case WSP_WAY_HOME:
-        return init_home(arguments, home_rank, handle, request);
+        return wsp_host_send_init(arguments, home_rank, handle, request);
     case WSP_WAY_WIDE:
-        code = wsp_check_send(arguments, handle);
+        code = wsp_host_send_init(arguments, MPI_PROC_NULL, handle, request);
         return code ? code : init_ours(WSP_REQUEST_SEND, arguments, handle, request);
     default:
-        return wsp_raise(handle, MPI_ERR_RANK);
+        return wsp_host_send_init(arguments, arguments->peer, handle, request);
     }
 }
 
@@ -65,7 +58,7 @@ int wide_Bsend_init(const void *buf, int count, MPI_Datatype type, int dest, int
                     MPI_Request *request)
 {
     const struct wsp_arguments *arguments = ARGUMENTS(WSP_MODE_BUFFERED);
-    int code = wsp_check_send(arguments, comm);
+    int code = wsp_host_send_init(arguments, wsp_peer_to_check(comm, dest), comm, request);
     return code ? code : init_ours(WSP_REQUEST_SEND, arguments, comm, request);
 }
 
@@ -84,8 +77,7 @@ int wide_Rsend_init(const void *buf, int count, MPI_Datatype type, int dest, int
 static int init_home_receive(const struct wsp_arguments *a, int home_rank, struct wsp_comm *comm,
                              MPI_Request *handle)
 {
-    int code = host.Recv_init((void *)a->buffer, a->count, a->type, home_rank, a->tag, comm->handle,
-                              handle);
+    int code = wsp_host_recv_init(a, home_rank, comm->handle, handle);
     if (code || home_rank < 0)
         return code;
     struct wsp_request *note = wsp_request_new(WSP_REQUEST_NOTE, comm, *handle);
@@ -106,9 +98,9 @@ int wide_Recv_init(void *buf, int count, MPI_Datatype type, int source, int tag,
     case WSP_WAY_HOME:
         return init_home_receive(&arguments, home_rank, comm, request);
     case WSP_WAY_ERROR:
-        return wsp_raise(handle, MPI_ERR_RANK);
+        return wsp_host_recv_init(&arguments, source, handle, request);
     default:
-        code = wsp_check_receive(&arguments, handle);
+        code = wsp_host_recv_init(&arguments, MPI_PROC_NULL, handle, request);
         return code ? code : init_ours(WSP_REQUEST_RECEIVE, &arguments, handle, request);
     }
 }
@@ -135,16 +127,19 @@ static int start_ours(struct wsp_request *request)
 
 int wide_Start(MPI_Request *handle)
 {
-    struct wsp_request *request = wsp_request_of(*handle);
+    struct wsp_request *request = handle ? wsp_request_of(*handle) : NULL;
     if (!request || request->kind == WSP_REQUEST_NOTE)
         return host.Start(handle);
+    /* Of a request that is not persistent the host knows no communicator. */
     return request->is_persistent ? start_ours(request)
-                                  : wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
+                                  : wsp_raise(MPI_COMM_WORLD, MPI_ERR_REQUEST);
 }
 
 /* One after the other: receives must be posted in the order of the array on both sides. */
 int wide_Startall(int count, MPI_Request *handles)
 {
+    if (count < 0 || !handles)
+        return host.Startall(count, handles);
     for (int i = 0; i < count; i++) {
         int code = wide_Start(&handles[i]);
         if (code)

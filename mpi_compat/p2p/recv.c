@@ -11,12 +11,6 @@
 
 #include <stdlib.h>
 
-int wsp_check_receive(const struct wsp_arguments *arguments, MPI_Comm comm)
-{
-    return host.Recv((void *)arguments->buffer, arguments->count, arguments->type, MPI_PROC_NULL,
-                     arguments->tag, comm, MPI_STATUS_IGNORE);
-}
-
 int wsp_landing_prepare(struct wsp_request *request)
 {
     struct wsp_arguments *arguments = &request->arguments;
@@ -57,9 +51,7 @@ static int post_wide(struct wsp_request *request, bool is_any)
     wsp_link_unlock(wsp_job.link);
     if (err || !is_any || is_matched)
         return err ? MPI_ERR_NO_MEM : MPI_SUCCESS;
-    const struct wsp_arguments *a = &request->arguments;
-    int code = host.Irecv((void *)a->buffer, a->count, a->type, MPI_ANY_SOURCE, a->tag,
-                          comm->handle, &request->half);
+    int code = wsp_host_irecv(&request->arguments, MPI_ANY_SOURCE, comm->handle, &request->half);
     if (!code)
         wsp_wildcard_open(request);
     return code;
@@ -76,7 +68,7 @@ int wsp_receive_start(struct wsp_request *request)
 
 static int start(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Request *handle)
 {
-    int code = wsp_check_receive(arguments, comm->handle);
+    int code = wsp_host_irecv(arguments, MPI_PROC_NULL, comm->handle, handle);
     if (code)
         return code;
     struct wsp_request *request = wsp_request_new(WSP_REQUEST_RECEIVE, comm, MPI_REQUEST_NULL);
@@ -103,11 +95,10 @@ int wsp_irecv(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Request 
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, a->peer, &home_rank);
     if (way == WSP_WAY_ERROR)
-        return wsp_raise(comm->handle, MPI_ERR_RANK);
+        return wsp_host_irecv(a, a->peer, comm->handle, handle);
     if (way != WSP_WAY_HOME)
         return start(a, comm, handle);
-    int code =
-        host.Irecv((void *)a->buffer, a->count, a->type, home_rank, a->tag, comm->handle, handle);
+    int code = wsp_host_irecv(a, home_rank, comm->handle, handle);
     if (!code && needs_note(comm, home_rank) && !wsp_request_new(WSP_REQUEST_NOTE, comm, *handle))
         wsp_job_abort(1, "out of memory for the note beside a receive");
     return code;
@@ -116,11 +107,10 @@ int wsp_irecv(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Request 
 static int recv_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle,
                      MPI_Status *status)
 {
-    void *buffer = (void *)a->buffer;
     if (!wsp_must_drive())
-        return host.Recv(buffer, a->count, a->type, home_rank, a->tag, handle, status);
+        return wsp_host_recv(a, home_rank, handle, status);
     MPI_Request request;
-    int code = host.Irecv(buffer, a->count, a->type, home_rank, a->tag, handle, &request);
+    int code = wsp_host_irecv(a, home_rank, handle, &request);
     return code ? code : wsp_drive_host(&request, status);
 }
 

@@ -10,12 +10,6 @@
 
 #include <stdlib.h>
 
-int wsp_check_send(const struct wsp_arguments *arguments, MPI_Comm comm)
-{
-    return host.Send(arguments->buffer, arguments->count, arguments->type, MPI_PROC_NULL,
-                     arguments->tag, comm);
-}
-
 int wsp_payload_of(const struct wsp_arguments *arguments, const void **data, uint64_t *length,
                    void **packed)
 {
@@ -70,7 +64,7 @@ static int send_wide(const struct wsp_arguments *arguments, struct wsp_comm *com
     const void *data;
     uint64_t length;
     void *packed;
-    int code = wsp_check_send(arguments, comm->handle);
+    int code = wsp_host_send(arguments, MPI_PROC_NULL, comm->handle);
     if (code)
         return code;
     code = wsp_payload_of(arguments, &data, &length, &packed);
@@ -86,14 +80,10 @@ static int send_wide(const struct wsp_arguments *arguments, struct wsp_comm *com
 /* The host's blocking send, or its nonblocking one driven where a wildcard may need this thread. */
 static int send_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle)
 {
-    bool is_sync = a->mode == WSP_MODE_SYNCHRONOUS, is_ready = a->mode == WSP_MODE_READY;
-    if (!wsp_must_drive()) {
-        typeof(host.Send) send = is_sync ? host.Ssend : is_ready ? host.Rsend : host.Send;
-        return send(a->buffer, a->count, a->type, home_rank, a->tag, handle);
-    }
+    if (!wsp_must_drive())
+        return wsp_host_send(a, home_rank, handle);
     MPI_Request request = MPI_REQUEST_NULL;
-    typeof(host.Isend) start = is_sync ? host.Issend : is_ready ? host.Irsend : host.Isend;
-    int code = start(a->buffer, a->count, a->type, home_rank, a->tag, handle, &request);
+    int code = wsp_host_isend(a, home_rank, handle, &request);
     return code ? code : wsp_drive_host(&request, MPI_STATUS_IGNORE);
 }
 
@@ -109,23 +99,14 @@ static int send_any(const struct wsp_arguments *arguments, MPI_Comm handle)
     case WSP_WAY_WIDE:
         return send_wide(arguments, comm);
     default:
-        return wsp_raise(handle, MPI_ERR_RANK);
+        return wsp_host_send(arguments, arguments->peer, handle);
     }
-}
-
-static int start_home(const struct wsp_arguments *a, int home_rank, MPI_Comm handle,
-                      MPI_Request *request)
-{
-    typeof(host.Isend) start = a->mode == WSP_MODE_SYNCHRONOUS ? host.Issend
-                               : a->mode == WSP_MODE_READY     ? host.Irsend
-                                                               : host.Isend;
-    return start(a->buffer, a->count, a->type, home_rank, a->tag, handle, request);
 }
 
 static int start_wide(const struct wsp_arguments *arguments, struct wsp_comm *comm,
                       MPI_Request *handle)
 {
-    int code = wsp_check_send(arguments, comm->handle);
+    int code = wsp_host_isend(arguments, MPI_PROC_NULL, comm->handle, handle);
     if (code)
         return code;
     struct wsp_request *request = wsp_request_new(WSP_REQUEST_SEND, comm, MPI_REQUEST_NULL);
@@ -146,11 +127,11 @@ int wsp_isend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_
     int home_rank;
     switch (wsp_way_to(comm, arguments->peer, &home_rank)) {
     case WSP_WAY_HOME:
-        return start_home(arguments, home_rank, comm->handle, handle);
+        return wsp_host_isend(arguments, home_rank, comm->handle, handle);
     case WSP_WAY_WIDE:
         return start_wide(arguments, comm, handle);
     default:
-        return wsp_raise(comm->handle, MPI_ERR_RANK);
+        return wsp_host_isend(arguments, arguments->peer, comm->handle, handle);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* MPI_Sendrecv and MPI_Sendrecv_replace: a receive and a send started together. */
+/* MPI_Sendrecv and MPI_Sendrecv_replace: a receive and a send started together, after the host has
+ * looked at the arguments. */
 #include "host/error.h"
 #include "host/host.h"
 #include "p2p/p2p.h"
@@ -11,17 +12,18 @@
 static int start_receive(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Comm handle,
                          MPI_Request *request)
 {
-    if (comm)
-        return wsp_irecv(a, comm, request);
-    return host.Irecv((void *)a->buffer, a->count, a->type, a->peer, a->tag, handle, request);
+    return comm ? wsp_irecv(a, comm, request) : wsp_host_irecv(a, a->peer, handle, request);
 }
 
 static int start_send(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Comm handle,
                       MPI_Request *request)
 {
-    if (comm)
-        return wsp_isend(a, comm, request);
-    return host.Isend(a->buffer, a->count, a->type, a->peer, a->tag, handle, request);
+    return comm ? wsp_isend(a, comm, request) : wsp_host_isend(a, a->peer, handle, request);
+}
+
+static int source_to_check(MPI_Comm comm, int source)
+{
+    return source == MPI_ANY_SOURCE ? MPI_PROC_NULL : wsp_peer_to_check(comm, source);
 }
 
 static int exchange(const struct wsp_arguments *sent, const struct wsp_arguments *received,
@@ -51,7 +53,10 @@ int wide_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int
         .buffer = sendbuf, .count = sendcount, .type = sendtype, .peer = dest, .tag = sendtag};
     struct wsp_arguments received = {
         .buffer = recvbuf, .count = recvcount, .type = recvtype, .peer = source, .tag = recvtag};
-    return exchange(&sent, &received, comm, status);
+    int code = host.Sendrecv(sendbuf, sendcount, sendtype, wsp_peer_to_check(comm, dest), sendtag,
+                             recvbuf, recvcount, recvtype, source_to_check(comm, source), recvtag,
+                             comm, MPI_STATUS_IGNORE);
+    return code ? code : exchange(&sent, &received, comm, status);
 }
 
 int wide_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int sendtag,
@@ -59,8 +64,13 @@ int wide_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int
 {
     struct wsp_arguments received = {
         .buffer = buf, .count = count, .type = type, .peer = source, .tag = recvtag};
+    int code =
+        host.Sendrecv_replace(buf, count, type, wsp_peer_to_check(comm, dest), sendtag,
+                              source_to_check(comm, source), recvtag, comm, MPI_STATUS_IGNORE);
+    if (code)
+        return code;
     struct wsp_layout layout;
-    int code = count < 0 ? MPI_ERR_COUNT : wsp_type_describe(type, &layout);
+    code = wsp_type_describe(type, &layout);
     if (code)
         return wsp_raise(comm, code);
     uint64_t length = layout.size * (uint64_t)count;
