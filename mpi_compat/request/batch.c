@@ -71,3 +71,11 @@ void wsp_batch_return(struct wsp_batch *batch, int k, const MPI_Status *from, MP
     if (batch->host[k] == MPI_REQUEST_NULL)
         batch->known[position] = NULL;
 }
+
+void wsp_batch_return_freed(struct wsp_batch *batch)
+{
+    for (int k = 0; k < batch->n_host; k++)
+        if (batch->host[k] == MPI_REQUEST_NULL &&
+            batch->program[batch->position[k]] != MPI_REQUEST_NULL)
+            wsp_batch_return(batch, k, &batch->statuses[k], MPI_STATUS_IGNORE);
+}

@@ -45,4 +45,8 @@ static inline MPI_Status *wsp_status_at(MPI_Status *statuses, int i)
  * program's arrays. status may be MPI_STATUS_IGNORE. */
 void wsp_batch_return(struct wsp_batch *batch, int k, const MPI_Status *from, MPI_Status *status);
 
+/* After the host has failed: it frees every request that has an error, also those that its call did
+ * not name. */
+void wsp_batch_return_freed(struct wsp_batch *batch);
+
 #endif

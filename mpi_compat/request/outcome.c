@@ -55,19 +55,41 @@ void wsp_request_peek(struct wsp_request *request, MPI_Status *status)
         wsp_status_fill(status, MPI_ANY_SOURCE, MPI_ANY_TAG, 0, true);
     } else {
         const struct wsp_posted *posted = &request->posted;
-        wsp_status_fill(status, posted->envelope.source, posted->envelope.tag, landed_bytes(posted),
+        /* The whole length, as the host has it: also of what was cut off. */
+        wsp_status_fill(status, posted->envelope.source, posted->envelope.tag, posted->op.length,
                         false);
     }
 }
 
+/* A home half that is too long: that is known before the host is asked to complete it and raises
+ * the error, which in a call of several requests has its own time. */
+static bool is_half_cut(struct wsp_request *request, MPI_Status *status)
+{
+    int is_over;
+    MPI_Count length = 0;
+    host.Request_get_status(request->half, &is_over, status);
+    host.Get_elements_x(status, MPI_BYTE, &length);
+    return (uint64_t)length > request->posted.capacity;
+}
+
+static int take_half(struct wsp_request *request, MPI_Status *status, bool *is_raised)
+{
+    MPI_Status own;
+    if (is_half_cut(request, &own)) {
+        wsp_request_peek(request, status);
+        host.Request_free(&request->half);
+        return MPI_ERR_TRUNCATE;
+    }
+    *is_raised = true;
+    int code = host.Wait(&request->half, status);
+    wsp_status_translate(request->comm, status);
+    return code;
+}
+
 static int take_receive(struct wsp_request *request, MPI_Status *status, bool *is_raised)
 {
-    if (request->is_home_done) {
-        int code = host.Wait(&request->half, status);
-        wsp_status_translate(request->comm, status);
-        *is_raised = true;
-        return code;
-    }
+    if (request->is_home_done)
+        return take_half(request, status, is_raised);
     wsp_request_peek(request, status);
     if (request->is_cancelled)
         return MPI_SUCCESS;
@@ -82,8 +104,48 @@ static int take_receive(struct wsp_request *request, MPI_Status *status, bool *i
     return code;
 }
 
+static void note_failure(struct wsp_failure *failure, struct wsp_request *request, int code)
+{
+    if (failure->code)
+        return;
+    *failure = (struct wsp_failure){
+        .code = code,
+        .handle = wsp_request_comm(request),
+        .comm = request->comm ? wsp_comm_hold(request->comm) : NULL,
+    };
+}
+
+void wsp_failure_drop(struct wsp_failure *failure)
+{
+    struct wsp_comm *comm = failure->comm;
+    *failure = (struct wsp_failure){0};
+    if (comm)
+        wsp_comm_release(comm);
+}
+
+int wsp_failure_raise(struct wsp_failure *failure)
+{
+    int code = failure->code;
+    if (code)
+        wsp_raise(failure->handle, code);
+    wsp_failure_drop(failure);
+    return code;
+}
+
+bool wsp_request_has_failed(struct wsp_request *request)
+{
+    if (!request->is_active || !wsp_request_is_done(request))
+        return false;
+    if (request->kind == WSP_REQUEST_COLL)
+        return request->coll_code != MPI_SUCCESS;
+    if (!request->is_home_done || request->kind == WSP_REQUEST_SEND)
+        return !request->is_cancelled && wsp_mpi_class(wsp_request_op(request)->err);
+    MPI_Status status;
+    return is_half_cut(request, &status);
+}
+
 int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Status *status,
-                     MPI_Comm *to_raise)
+                     struct wsp_failure *failure)
 {
     int code = MPI_SUCCESS;
     bool is_raised = false;
@@ -99,8 +161,8 @@ int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Statu
         code = take_receive(request, status, &is_raised);
     }
     if (code && !is_raised)
-        *to_raise = wsp_request_comm(request);
-    if (request->is_persistent) {
+        note_failure(failure, request, code);
+    if (request->is_persistent && !code) {
         free(request->packed);
         request->packed = NULL;
         request->is_active = false;
@@ -139,8 +201,9 @@ void wsp_request_abandon(struct wsp_request *request)
     request->is_persistent = false;
     if (wsp_request_is_done(request)) {
         MPI_Request handle = request->handle;
-        MPI_Comm to_raise = MPI_COMM_NULL;
-        wsp_request_take(request, &handle, MPI_STATUS_IGNORE, &to_raise);
+        struct wsp_failure failure = {0};
+        wsp_request_take(request, &handle, MPI_STATUS_IGNORE, &failure);
+        wsp_failure_drop(&failure); /* nobody waits for it, so nobody hears of it */
         return;
     }
     wsp_request_reap();

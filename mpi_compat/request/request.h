@@ -89,12 +89,29 @@ struct wsp_op *wsp_request_op(struct wsp_request *request);
 /* Is it complete? Does not drive. Not for notes. */
 bool wsp_request_is_done(struct wsp_request *request);
 
-/* Takes the outcome of a complete one: status (may be MPI_STATUS_IGNORE) and the error code. Where
- * that has not been raised yet, *to_raise (MPI_COMM_NULL before) is set to the communicator it
- * belongs to. Unpacks. The object is idle (persistent) or deleted afterwards, *handle set so. Not
- * for notes. */
+/* The first error of a call that completes requests: its one call of an error handler is still to
+ * come. Zeroed: none. The communicator is held, so that the handler can see it although the request
+ * is gone. */
+struct wsp_failure {
+    int code;
+    MPI_Comm handle;
+    struct wsp_comm *comm; /* NULL: handle is a home communicator */
+};
+
+/* Calls the error handler if there is a failure, which is none afterwards. Returns its code. */
+int wsp_failure_raise(struct wsp_failure *failure);
+/* Lets go of a failure for which the host has called a handler. */
+void wsp_failure_drop(struct wsp_failure *failure);
+
+/* Takes the outcome of a complete one: status (may be MPI_STATUS_IGNORE) and the error code, which
+ * is noted in *failure if it is the first and has not been raised yet. Unpacks. The object is idle
+ * (persistent, and without an error: the host frees such a one) or deleted afterwards, *handle set
+ * so. Not for notes. */
 int wsp_request_take(struct wsp_request *request, MPI_Request *handle, MPI_Status *status,
-                     MPI_Comm *to_raise);
+                     struct wsp_failure *failure);
+
+/* True if it is complete with an error. Not for notes. */
+bool wsp_request_has_failed(struct wsp_request *request);
 
 /* Fills a status only, for MPI_Request_get_status of a complete one. */
 void wsp_request_peek(struct wsp_request *request, MPI_Status *status);
@@ -120,7 +137,7 @@ static inline void wsp_status_translate(const struct wsp_comm *comm, MPI_Status 
 
 /* Fills the status of a wide receive of length bytes; MPI_ERROR is left alone. */
 void wsp_status_fill(MPI_Status *status, int source, int tag, uint64_t length, bool is_cancelled);
-/* The empty status (MPI-3.1 3.7.3). */
+/* The empty status (MPI-3.1 3.7.3), likewise. */
 void wsp_status_empty(MPI_Status *status);
 
 /* Frees the pool; before the host's finalize. */

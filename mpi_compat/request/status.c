@@ -17,8 +17,6 @@ void wsp_status_fill(MPI_Status *status, int source, int tag, uint64_t length, b
 void wsp_status_empty(MPI_Status *status)
 {
     wsp_status_fill(status, MPI_ANY_SOURCE, MPI_ANY_TAG, 0, false);
-    if (status != MPI_STATUS_IGNORE)
-        status->MPI_ERROR = MPI_SUCCESS;
 }
 
 void wsp_note_settle(struct wsp_request *note, MPI_Request handle, MPI_Status *status)

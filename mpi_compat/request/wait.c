@@ -10,9 +10,10 @@
 
 static int finish(struct wsp_request *request, MPI_Request *handle, MPI_Status *status)
 {
-    MPI_Comm to_raise = MPI_COMM_NULL;
-    int code = wsp_request_take(request, handle, status, &to_raise);
-    return to_raise == MPI_COMM_NULL ? code : wsp_raise(to_raise, code);
+    struct wsp_failure failure = {0};
+    int code = wsp_request_take(request, handle, status, &failure);
+    wsp_failure_raise(&failure);
+    return code;
 }
 
 static int wait_host(MPI_Request *handle, MPI_Status *status)
@@ -22,7 +23,7 @@ static int wait_host(MPI_Request *handle, MPI_Status *status)
 
 int wide_Wait(MPI_Request *handle, MPI_Status *status)
 {
-    struct wsp_request *request = wsp_request_of(*handle);
+    struct wsp_request *request = handle ? wsp_request_of(*handle) : NULL;
     if (!request)
         return wait_host(handle, status);
     if (request->kind == WSP_REQUEST_NOTE) {
@@ -38,11 +39,11 @@ int wide_Wait(MPI_Request *handle, MPI_Status *status)
 
 int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
 {
-    struct wsp_request *request = wsp_request_of(*handle);
+    struct wsp_request *request = handle && flag ? wsp_request_of(*handle) : NULL;
     if (!request || request->kind == WSP_REQUEST_NOTE) {
         wsp_progress_glance();
         int code = host.Test(handle, flag, status);
-        if (request && *flag)
+        if (request && (*flag || code))
             wsp_note_settle(request, *handle, status);
         return code;
     }
@@ -55,7 +56,7 @@ int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
 
 int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
 {
-    struct wsp_request *request = wsp_request_of(handle);
+    struct wsp_request *request = flag ? wsp_request_of(handle) : NULL;
     if (!request || request->kind == WSP_REQUEST_NOTE) {
         wsp_progress_glance();
         int code = host.Request_get_status(handle, flag, status);
@@ -74,7 +75,7 @@ int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
 
 int wide_Request_free(MPI_Request *handle)
 {
-    struct wsp_request *request = wsp_request_of(*handle);
+    struct wsp_request *request = handle ? wsp_request_of(*handle) : NULL;
     if (!request)
         return host.Request_free(handle);
     if (request->kind == WSP_REQUEST_NOTE) {
@@ -84,7 +85,7 @@ int wide_Request_free(MPI_Request *handle)
         return code;
     }
     if (request->kind == WSP_REQUEST_COLL) /* MPI-3.1, 5.12 */
-        return wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_REQUEST);
     wsp_request_abandon(request);
     *handle = MPI_REQUEST_NULL;
     return MPI_SUCCESS;
@@ -92,11 +93,11 @@ int wide_Request_free(MPI_Request *handle)
 
 int wide_Cancel(MPI_Request *handle)
 {
-    struct wsp_request *request = wsp_request_of(*handle);
+    struct wsp_request *request = handle ? wsp_request_of(*handle) : NULL;
     if (!request || request->kind == WSP_REQUEST_NOTE)
         return host.Cancel(handle);
-    if (request->kind == WSP_REQUEST_COLL)
-        return wsp_raise(wsp_request_comm(request), MPI_ERR_REQUEST);
+    if (request->kind == WSP_REQUEST_COLL) /* the host, too, raises it on no other communicator */
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_REQUEST);
     wsp_wildcard_settle();
     wsp_request_cancel(request);
     return MPI_SUCCESS;

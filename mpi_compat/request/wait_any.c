@@ -24,21 +24,22 @@ static bool any_once(struct wsp_batch *batch, int *index, MPI_Status *status, in
 {
     int position = first_done(batch);
     if (position >= 0) {
-        MPI_Comm to_raise = MPI_COMM_NULL;
+        struct wsp_failure failure = {0};
         *code = wsp_request_take(wsp_batch_wide(batch, position), &batch->program[position], status,
-                                 &to_raise);
+                                 &failure);
         *index = position;
-        if (to_raise != MPI_COMM_NULL)
-            wsp_raise(to_raise, *code);
+        wsp_failure_raise(&failure);
         return true;
     }
     int k = MPI_UNDEFINED, is_done = batch->n_host == 0;
-    MPI_Status from;
+    MPI_Status from = {.MPI_ERROR = status == MPI_STATUS_IGNORE ? MPI_SUCCESS : status->MPI_ERROR};
     if (batch->n_host > 0)
         *code = host.Testany(batch->n_host, batch->host, &k, &is_done, &from);
     if (k != MPI_UNDEFINED && (is_done || *code)) {
         *index = batch->position[k];
         wsp_batch_return(batch, k, &from, status);
+        if (*code)
+            wsp_batch_return_freed(batch);
         return true;
     }
     if (*code || (is_done && batch->n_active == 0)) {
@@ -52,7 +53,7 @@ static bool any_once(struct wsp_batch *batch, int *index, MPI_Status *status, in
 int wide_Waitany(int count, MPI_Request *requests, int *index, MPI_Status *status)
 {
     struct wsp_batch batch;
-    if (count <= 0)
+    if (count <= 0 || !requests || !index)
         return host.Waitany(count, requests, index, status);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
@@ -67,7 +68,7 @@ int wide_Waitany(int count, MPI_Request *requests, int *index, MPI_Status *statu
 int wide_Testany(int count, MPI_Request *requests, int *index, int *flag, MPI_Status *status)
 {
     struct wsp_batch batch;
-    if (count <= 0)
+    if (count <= 0 || !requests || !index || !flag)
         return host.Testany(count, requests, index, flag, status);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
@@ -90,53 +91,64 @@ struct harvest {
     int *indices;
     MPI_Status *statuses;
     int code;
-    MPI_Comm to_raise;
+    struct wsp_failure failure;
 };
 
-static void harvest_wide(struct wsp_batch *batch, struct harvest *harvest)
+static void add(struct harvest *harvest, int position, int code)
 {
-    for (int i = 0; i < batch->count; i++) {
-        struct wsp_request *request = wsp_batch_wide(batch, i);
-        if (!request || !request->is_active || !wsp_request_is_done(request))
-            continue;
-        MPI_Status *status = wsp_status_at(harvest->statuses, harvest->n);
-        int one = wsp_request_take(request, &batch->program[i], status, &harvest->to_raise);
-        if (status != MPI_STATUS_IGNORE)
-            status->MPI_ERROR = one;
-        if (one)
-            harvest->code = MPI_ERR_IN_STATUS;
-        harvest->indices[harvest->n++] = i;
-    }
+    MPI_Status *status = wsp_status_at(harvest->statuses, harvest->n);
+    if (status != MPI_STATUS_IGNORE)
+        status->MPI_ERROR = code;
+    harvest->indices[harvest->n++] = position;
 }
 
-/* Returns false if the host has no active request. */
-static bool harvest_host(struct wsp_batch *batch, struct harvest *harvest)
+static void harvest_wide(struct wsp_batch *batch, int position, struct harvest *harvest)
 {
-    int n = MPI_UNDEFINED;
-    if (batch->n_host > 0) {
-        int code = host.Testsome(batch->n_host, batch->host, &n, batch->indices, batch->statuses);
-        if (code) {
-            harvest->code = code;
-            harvest->to_raise = MPI_COMM_NULL; /* the host has called the handler */
-        }
+    MPI_Status *status = wsp_status_at(harvest->statuses, harvest->n);
+    int code = wsp_request_take(wsp_batch_wide(batch, position), &batch->program[position], status,
+                                &harvest->failure);
+    if (code)
+        harvest->code = MPI_ERR_IN_STATUS;
+    add(harvest, position, code);
+}
+
+static void harvest_host(struct wsp_batch *batch, int k, int host_code, struct harvest *harvest)
+{
+    MPI_Status *from = &batch->statuses[k];
+    int code = host_code ? from->MPI_ERROR : MPI_SUCCESS;
+    wsp_batch_return(batch, batch->indices[k], from, wsp_status_at(harvest->statuses, harvest->n));
+    add(harvest, batch->position[batch->indices[k]], code);
+}
+
+/* Takes all that is complete, in the order of the array. Returns false if the host has no active
+ * request. */
+static bool harvest_all(struct wsp_batch *batch, struct harvest *harvest)
+{
+    int n_host = MPI_UNDEFINED, k = 0;
+    int code = MPI_SUCCESS;
+    if (batch->n_host > 0)
+        code = host.Testsome(batch->n_host, batch->host, &n_host, batch->indices, batch->statuses);
+    int n = n_host == MPI_UNDEFINED ? 0 : n_host;
+    for (int i = 0; i < batch->count; i++) {
+        struct wsp_request *request = wsp_batch_wide(batch, i);
+        if (request && request->is_active && wsp_request_is_done(request))
+            harvest_wide(batch, i, harvest);
+        else if (k < n && batch->position[batch->indices[k]] == i)
+            harvest_host(batch, k++, code, harvest);
     }
-    for (int k = 0; n != MPI_UNDEFINED && k < n; k++) {
-        MPI_Status *status = wsp_status_at(harvest->statuses, harvest->n);
-        wsp_batch_return(batch, batch->indices[k], &batch->statuses[k], status);
-        if (status != MPI_STATUS_IGNORE && harvest->code == MPI_SUCCESS)
-            status->MPI_ERROR = MPI_SUCCESS;
-        harvest->indices[harvest->n++] = batch->position[batch->indices[k]];
+    if (code) {
+        harvest->code = code;
+        wsp_batch_return_freed(batch);
+        wsp_failure_drop(&harvest->failure); /* the host has called the handler */
     }
-    return n != MPI_UNDEFINED;
+    return n_host != MPI_UNDEFINED;
 }
 
 /* One look; true if the call can return. */
 static bool some_once(struct wsp_batch *batch, struct harvest *harvest, int *outcount)
 {
-    harvest_wide(batch, harvest);
-    bool is_host_active = harvest_host(batch, harvest);
-    if (harvest->to_raise != MPI_COMM_NULL)
-        wsp_raise(harvest->to_raise, harvest->code);
+    bool is_host_active = harvest_all(batch, harvest);
+    wsp_failure_raise(&harvest->failure);
     *outcount = harvest->n;
     if (harvest->n == 0 && !is_host_active && batch->n_active == 0)
         *outcount = MPI_UNDEFINED;
@@ -147,11 +159,11 @@ int wide_Waitsome(int count, MPI_Request *requests, int *outcount, int *indices,
                   MPI_Status *statuses)
 {
     struct wsp_batch batch;
-    if (count <= 0)
+    if (count <= 0 || !requests || !outcount || !indices)
         return host.Waitsome(count, requests, outcount, indices, statuses);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
-    struct harvest harvest = {.indices = indices, .statuses = statuses, .to_raise = MPI_COMM_NULL};
+    struct harvest harvest = {.indices = indices, .statuses = statuses};
     struct wsp_pause pause = {0};
     while (!some_once(&batch, &harvest, outcount))
         wsp_progress(&pause);
@@ -163,11 +175,11 @@ int wide_Testsome(int count, MPI_Request *requests, int *outcount, int *indices,
                   MPI_Status *statuses)
 {
     struct wsp_batch batch;
-    if (count <= 0)
+    if (count <= 0 || !requests || !outcount || !indices)
         return host.Testsome(count, requests, outcount, indices, statuses);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
-    struct harvest harvest = {.indices = indices, .statuses = statuses, .to_raise = MPI_COMM_NULL};
+    struct harvest harvest = {.indices = indices, .statuses = statuses};
     struct wsp_pause pause = {0};
     if (!some_once(&batch, &harvest, outcount)) {
         wsp_progress(&pause);
