@@ -38,16 +38,17 @@ static bool has_candidate(struct wsp_request *request)
 }
 
 /* The host took the half back: the wide half has the receive, or nobody if the program cancelled.
- */
+ * Either way another thread may complete it at once, and the object is gone. */
 static void half_is_cancelled(struct wsp_request *request)
 {
+    bool is_cancelled = request->is_cancelled;
     host.Wait(&request->half, MPI_STATUS_IGNORE);
     wsp_link_lock(wsp_job.link);
     wsp_node_remove(&request->open_node);
-    if (!request->is_cancelled)
+    if (!is_cancelled)
         wsp_match_settle_wide(&request->posted);
     wsp_link_unlock(wsp_job.link);
-    if (request->is_cancelled)
+    if (is_cancelled)
         atomic_store_explicit(&request->posted.op.done, true, memory_order_release);
 }
 
