@@ -136,10 +136,10 @@ static int check(struct arguments *a, const struct wsp_comm *comm, struct wsp_la
     struct wsp_layout sent = {0};
     if (a->recvbuf == MPI_IN_PLACE || !a->recvcounts || !a->displacements)
         return MPI_ERR_ARG;
-    for (int rank = 0; rank < comm->size; rank++)
-        if (a->recvcounts[rank] < 0)
-            return MPI_ERR_COUNT;
     int err = wsp_type_describe(a->recvtype, layout);
+    for (int rank = 0; err == MPI_SUCCESS && rank < comm->size; rank++)
+        if (a->recvcounts[rank] < 0)
+            err = MPI_ERR_COUNT;
     if (err == MPI_SUCCESS && a->sendbuf == MPI_IN_PLACE) {
         a->sendbuf =
             wsp_coll_at(a->recvbuf, (int64_t)a->displacements[comm->rank] * layout->extent);

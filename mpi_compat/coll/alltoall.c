@@ -14,9 +14,11 @@ int wsp_block_of(const struct wsp_blocks *blocks, int rank, struct wsp_block *bl
     struct wsp_layout layout;
     block->count = blocks->counts ? blocks->counts[rank] : blocks->count;
     block->type = blocks->types ? blocks->types[rank] : blocks->type;
-    if (block->count < 0)
-        return MPI_ERR_COUNT;
-    int err = wsp_type_describe(block->type, &layout);
+    /* With types of their own the host looks at the counts first. */
+    int err =
+        blocks->types && block->count < 0 ? MPI_ERR_COUNT : wsp_type_describe(block->type, &layout);
+    if (err == MPI_SUCCESS && block->count < 0)
+        err = MPI_ERR_COUNT;
     if (err != MPI_SUCCESS)
         return err;
     int64_t place =
@@ -180,14 +182,23 @@ static void close_alltoall(struct wsp_schedule *s)
     free(a->arrived);
 }
 
+static bool has_arrays(const struct wsp_blocks *blocks)
+{
+    return (!blocks->must_have_counts || (blocks->counts && blocks->displacements)) &&
+           (!blocks->must_have_types || blocks->types);
+}
+
 static int check(const struct wsp_blocks *out, const struct wsp_blocks *in,
                  const struct wsp_comm *comm)
 {
     struct wsp_block block;
-    int err = in->buffer == MPI_IN_PLACE ? MPI_ERR_ARG : MPI_SUCCESS;
+    bool is_in_place = out->buffer == MPI_IN_PLACE;
+    int err = MPI_SUCCESS;
+    if (in->buffer == MPI_IN_PLACE || !has_arrays(in) || (!is_in_place && !has_arrays(out)))
+        err = MPI_ERR_ARG;
     for (int rank = 0; err == MPI_SUCCESS && rank < comm->size; rank++) {
         err = wsp_block_of(in, rank, &block);
-        if (err == MPI_SUCCESS && out->buffer != MPI_IN_PLACE)
+        if (err == MPI_SUCCESS && !is_in_place)
             err = wsp_block_of(out, rank, &block);
     }
     return err;
@@ -228,11 +239,14 @@ static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, M
     ((struct wsp_blocks){.buffer = (void *)side##buf,                                              \
                          .counts = side##counts,                                                   \
                          .displacements = displs,                                                  \
+                         .must_have_counts = true,                                                 \
                          .type = side##type})
 #define TYPED(side, displs)                                                                        \
     ((struct wsp_blocks){.buffer = (void *)side##buf,                                              \
                          .counts = side##counts,                                                   \
                          .displacements = displs,                                                  \
+                         .must_have_counts = true,                                                 \
+                         .must_have_types = true,                                                  \
                          .types = side##types})
 
 int wide_Alltoall(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,

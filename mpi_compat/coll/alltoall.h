@@ -16,6 +16,7 @@ struct wsp_blocks {
     const int *displacements; /* elements; bytes where types is not NULL */
     MPI_Datatype type;        /* of each, if types is NULL */
     const MPI_Datatype *types;
+    bool must_have_counts, must_have_types; /* by the call; the arrays may be missing */
 };
 
 struct wsp_block {

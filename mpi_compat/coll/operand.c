@@ -94,15 +94,21 @@ void wsp_operand_close(struct wsp_operand *operand)
 int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,
                           struct wsp_layout *layout)
 {
-    if (count < 0)
-        return MPI_ERR_COUNT;
     int err = wsp_type_describe(type, layout);
     if (err != MPI_SUCCESS)
         return err;
+    if (count < 0)
+        return MPI_ERR_COUNT;
     /* MPI_BOTTOM is the same address: only a type with absolute addresses may start there. */
     if (!buffer && count > 0 && layout->size > 0 && layout->true_lb == 0)
         return MPI_ERR_BUFFER;
     return MPI_SUCCESS;
+}
+
+int wsp_coll_check_op(int count, MPI_Datatype type, MPI_Op op)
+{
+    char nothing;
+    return host.Allreduce(MPI_IN_PLACE, &nothing, count < 0 ? count : 0, type, op, wsp_job.self);
 }
 
 int wsp_coll_check_root(const struct wsp_comm *comm, int root)

@@ -42,6 +42,8 @@ int wsp_operand_open_packed(struct wsp_operand *operand, const void *base, int c
 /* Checks arguments as the host does; an MPI code that is not raised. */
 int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,
                           struct wsp_layout *layout);
+/* By the host: of these the operation first, whether it takes the type. */
+int wsp_coll_check_op(int count, MPI_Datatype type, MPI_Op op);
 int wsp_coll_check_root(const struct wsp_comm *comm, int root);
 
 /* An address that may be relative to MPI_BOTTOM. */

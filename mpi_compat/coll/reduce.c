@@ -214,16 +214,16 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, struct 
 {
     bool has_recvbuf = a->root < 0 || a->root == comm->rank;
     const void *operand = a->sendbuf == MPI_IN_PLACE ? a->recvbuf : a->sendbuf;
-    if (!has_recvbuf && a->sendbuf == MPI_IN_PLACE)
-        return MPI_ERR_ARG;
-    int err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
+    int err = wsp_coll_check_op(a->count, a->type, a->op);
+    if (err == MPI_SUCCESS && has_recvbuf && a->recvbuf == MPI_IN_PLACE)
+        err = a->root < 0 ? MPI_ERR_BUFFER : MPI_ERR_ARG;
+    if (err == MPI_SUCCESS &&
+        (has_recvbuf ? a->root >= 0 && a->sendbuf == a->recvbuf : a->sendbuf == MPI_IN_PLACE))
+        err = MPI_ERR_ARG;
+    if (err == MPI_SUCCESS)
+        err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
     if (err == MPI_SUCCESS && has_recvbuf)
         err = wsp_coll_check_buffer(a->recvbuf, a->count, a->type, layout);
-    if (err == MPI_SUCCESS && a->op == MPI_OP_NULL)
-        err = MPI_ERR_OP;
-    if (err == MPI_SUCCESS && has_recvbuf && a->count > 0 &&
-        (a->recvbuf == MPI_IN_PLACE || a->recvbuf == a->sendbuf))
-        err = MPI_ERR_BUFFER;
     return err;
 }
 
@@ -272,8 +272,19 @@ static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *
 static int start_rooted(const struct arguments *a, MPI_Comm handle, MPI_Request *request)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
-    int err = wsp_coll_check_root(comm, a->root);
-    return err == MPI_SUCCESS ? start(a, comm, request) : wsp_raise(handle, err);
+    struct wsp_layout layout;
+    if (wsp_coll_check_root(comm, a->root) == MPI_SUCCESS)
+        return start(a, comm, request);
+    int err = check(a, comm, &layout);
+    return wsp_raise(handle, err == MPI_SUCCESS ? MPI_ERR_ROOT : err);
+}
+
+/* The same buffer twice is wrong, but the host does as if it had been told MPI_IN_PLACE. */
+static int start_for_all(struct arguments *a, MPI_Comm handle, MPI_Request *request)
+{
+    if (a->sendbuf == a->recvbuf && a->recvbuf != MPI_IN_PLACE)
+        a->sendbuf = MPI_IN_PLACE;
+    return start(a, wsp_comm_of(handle), request);
 }
 
 int wide_Reduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
@@ -293,13 +304,13 @@ int wide_Ireduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype dat
 int wide_Allreduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
                    MPI_Comm comm)
 {
-    return start(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, wsp_comm_of(comm),
-                 NULL);
+    return start_for_all(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, comm,
+                         NULL);
 }
 
 int wide_Iallreduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op,
                     MPI_Comm comm, MPI_Request *request)
 {
-    return start(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, wsp_comm_of(comm),
-                 request);
+    return start_for_all(&(struct arguments){sendbuf, recvbuf, count, datatype, op, -1}, comm,
+                         request);
 }

@@ -146,10 +146,7 @@ static int lay_out(const struct arguments *a, int size, int **starts)
 static int check(const struct arguments *a, int n, int mine, struct wsp_layout *layout)
 {
     bool is_in_place = a->sendbuf == MPI_IN_PLACE;
-    /* No type is one that the operation does not take, says the host. */
-    int err = a->recvbuf == MPI_IN_PLACE                             ? MPI_ERR_ARG
-              : a->op == MPI_OP_NULL || a->type == MPI_DATATYPE_NULL ? MPI_ERR_OP
-                                                                     : MPI_SUCCESS;
+    int err = a->recvbuf == MPI_IN_PLACE ? MPI_ERR_ARG : MPI_SUCCESS;
     if (err == MPI_SUCCESS)
         err = wsp_coll_check_buffer(is_in_place ? a->recvbuf : a->sendbuf, n, a->type, layout);
     if (err == MPI_SUCCESS)
@@ -187,7 +184,9 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
     int *starts = NULL;
-    int err = lay_out(a, comm->size, &starts);
+    int err = wsp_coll_check_op(0, a->type, a->op);
+    if (err == MPI_SUCCESS)
+        err = lay_out(a, comm->size, &starts);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
     err = check(a, starts[comm->size], starts[comm->rank + 1] - starts[comm->rank], &layout);

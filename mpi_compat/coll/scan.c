@@ -201,13 +201,13 @@ static void close_scan(struct wsp_schedule *s)
 static int check(const struct arguments *a, struct wsp_layout *layout)
 {
     const void *operand = a->sendbuf == MPI_IN_PLACE ? a->recvbuf : a->sendbuf;
-    int err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
-    if (err == MPI_SUCCESS)
-        err = wsp_coll_check_buffer(a->recvbuf, a->count, a->type, layout);
-    if (err == MPI_SUCCESS && a->op == MPI_OP_NULL)
-        err = MPI_ERR_OP;
+    int err = wsp_coll_check_op(a->count, a->type, a->op);
     if (err == MPI_SUCCESS && a->recvbuf == MPI_IN_PLACE)
         err = MPI_ERR_ARG;
+    if (err == MPI_SUCCESS)
+        err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
+    if (err == MPI_SUCCESS)
+        err = wsp_coll_check_buffer(a->recvbuf, a->count, a->type, layout);
     return err;
 }
 

@@ -196,6 +196,8 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, struct 
     int err = wsp_coll_check_root(comm, a->root);
     if (err == MPI_SUCCESS && (is_at_root ? (void *)a->sendbuf : a->recvbuf) == MPI_IN_PLACE)
         err = MPI_ERR_ARG;
+    if (err == MPI_SUCCESS && a->recvbuf != MPI_IN_PLACE && a->recvcount < 0)
+        err = MPI_ERR_COUNT; /* here the host looks at it before the type */
     if (err == MPI_SUCCESS && a->recvbuf != MPI_IN_PLACE)
         err = wsp_coll_check_buffer(a->recvbuf, a->recvcount, a->recvtype, layout);
     if (err != MPI_SUCCESS || !is_at_root)

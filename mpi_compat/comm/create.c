@@ -98,8 +98,10 @@ int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)
         code = wsp_adopt(split, &members, all[0].context);
     free(all);
     free(members.world);
-    *newcomm = code ? MPI_COMM_NULL : split;
-    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = split;
+    return MPI_SUCCESS;
 }
 
 /* Ranks that share memory are at one site: the result is a home communicator. */
@@ -149,6 +151,8 @@ int wide_Comm_create(MPI_Comm handle, MPI_Group group, MPI_Comm *newcomm)
     }
     free(all);
     free(members.world);
-    *newcomm = code ? MPI_COMM_NULL : made;
-    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = made;
+    return MPI_SUCCESS;
 }

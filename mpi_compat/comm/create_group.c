@@ -75,9 +75,9 @@ int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *
     struct wsp_members members = {0};
     MPI_Comm made = MPI_COMM_NULL;
     int *ranks = NULL;
-    int code = tag < 0                   ? MPI_ERR_TAG
-               : group == MPI_GROUP_NULL ? MPI_ERR_GROUP
-                                         : wsp_group_members(group, &members);
+    if (tag < 0 || group == MPI_GROUP_NULL) /* an error, and for Open MPI a group of nobody */
+        return host.Comm_create_group(handle, group, tag, newcomm);
+    int code = wsp_group_members(group, &members);
     if (!code && !(ranks = malloc(((size_t)members.size + 1) * sizeof *ranks)))
         code = MPI_ERR_NO_MEM;
     if (!code)
@@ -86,6 +86,8 @@ int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *
         code = create(comm, &members, ranks, tag, &made);
     free(ranks);
     free(members.world);
-    *newcomm = code ? MPI_COMM_NULL : made;
-    return code ? wsp_raise(handle, code) : MPI_SUCCESS;
+    if (code)
+        return wsp_raise(handle, code);
+    *newcomm = made;
+    return MPI_SUCCESS;
 }

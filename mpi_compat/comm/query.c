@@ -47,9 +47,10 @@ static bool have_same_members(const struct wsp_comm *a, const struct wsp_comm *b
 int wide_Comm_compare(MPI_Comm handle1, MPI_Comm handle2, int *result)
 {
     const struct wsp_comm *a = wsp_comm_of(handle1), *b = wsp_comm_of(handle2);
+    bool has_null = handle1 == MPI_COMM_NULL || handle2 == MPI_COMM_NULL;
     if (a && a == b)
         *result = MPI_IDENT;
-    else if (!a && !b)
+    else if ((!a && !b) || has_null)
         return host.Comm_compare(handle1, handle2, result);
     else if (!a || !b || a->size != b->size)
         *result = MPI_UNEQUAL;

@@ -122,6 +122,10 @@ def body(function, by_name):
     if function.route == 'always':
         return wide_call(function)
     text = f'    if ({route_condition(function)})\n        return {call};\n'
+    # Where a result has no place to go, it is the host that says so.
+    results = [p.name for p in function.of_kind('newcomm', 'newgroup', 'outvalue', 'outrank')]
+    if function.klass == 'dual' and results:
+        text += f'    if ({" || ".join("!" + r for r in results)})\n        return {call};\n'
     if function.route == 'coll' and not function.of_kind('newrequest'):
         home = ' && '.join(f'WSP_ROUTE_comm({c})' for c in comm_expressions(function))
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'

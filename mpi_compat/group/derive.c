@@ -112,7 +112,9 @@ static int choose(MPI_Group group, int n, const int *ranks, bool is_excluding, M
 
 int wide_Group_incl(MPI_Group group, int n, const int ranks[], MPI_Group *newgroup)
 {
-    if (n < 0 || (n > 0 && !ranks))
+    if (n < 0)
+        return failed(MPI_ERR_GROUP); /* as Open MPI has it */
+    if (n > 0 && !ranks)
         return failed(MPI_ERR_ARG);
     return choose(group, n, ranks, false, newgroup);
 }
@@ -130,7 +132,8 @@ static int64_t expand(int n, int ranges[][3], int size, int *ranks)
     int64_t count = 0;
     for (int i = 0; i < n; i++) {
         int64_t first = ranges[i][0], last = ranges[i][1], stride = ranges[i][2];
-        if (stride == 0 || first < 0 || first >= size || last < 0 || last >= size)
+        if (stride == 0 || (stride > 0 ? first > last : first < last) || first < 0 ||
+            first >= size || last < 0 || last >= size)
             return -1;
         for (int64_t at = first; stride > 0 ? at <= last : at >= last; at += stride, count++)
             if (ranks)

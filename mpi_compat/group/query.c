@@ -79,7 +79,9 @@ int wide_Group_translate_ranks(MPI_Group group1, int n, const int ranks1[], MPI_
                                int ranks2[])
 {
     struct wsp_members a, b;
-    if (n < 0 || (n > 0 && (!ranks1 || !ranks2)))
+    if (n < 0)
+        return failed(MPI_ERR_GROUP); /* as Open MPI has it */
+    if (n > 0 && (!ranks1 || !ranks2))
         return failed(MPI_ERR_ARG);
     int code = both(group1, group2, &a, &b);
     if (code)

@@ -86,6 +86,8 @@ static int home_members(MPI_Group handle, struct wsp_members *members)
 int wsp_group_members(MPI_Group handle, struct wsp_members *members)
 {
     *members = (struct wsp_members){0};
+    if (handle == MPI_GROUP_NULL)
+        return MPI_ERR_GROUP;
     pthread_mutex_lock(&mutex);
     const struct wsp_members *listed = wsp_map_get(&groups, key_of(handle));
     struct wsp_members *copy = listed ? members_copy(listed) : NULL;
