@@ -75,6 +75,13 @@ def namespace(name, side):
     return f'widespan-{name}-{side}'
 
 
+def inside(name, side, words):
+    """A command line that runs words at one end, which has a host name of its own, too: launchers
+    tell machines apart by it."""
+    return ['ip', 'netns', 'exec', namespace(name, side), 'unshare', '--uts', 'sh', '-c',
+            f'hostname wan-{side}; exec "$@"', 'sh', *map(str, words)]
+
+
 def control_path(name):
     return f'/run/widespan-wan-{name}.socket'
 
@@ -186,7 +193,7 @@ class Link:
 
     def command(self, side, words):
         """A command line that runs words at one end."""
-        return ['ip', 'netns', 'exec', namespace(self.name, side), *map(str, words)]
+        return inside(self.name, side, words)
 
     @staticmethod
     def address(side):
