@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "coll/schedule.h"
 
+#include "base/clock.h"
 #include "coll/coll.h"
 #include "host/error.h"
 #include "host/host.h"
@@ -9,6 +10,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LINGER_NS (200 * WSP_NS_PER_US)
 
 atomic_int wsp_coll_n_running;
 
@@ -307,6 +310,19 @@ static int hang_on_request(struct wsp_schedule *s, struct wsp_request *request, 
     return MPI_SUCCESS;
 }
 
+/* What is wide goes on while the program computes, but begins only behind the first home phase,
+ * which needs calls of the program. The other ranks are mostly about to enter, too: it is worth a
+ * moment to have that phase over. */
+static void linger(struct wsp_schedule *s, const struct wsp_step *first)
+{
+    struct wsp_pause pause = {0};
+    uint64_t until_ns = wsp_clock_now_ns() + LINGER_NS;
+    while (s->n_home > 0 && s->steps == first + 1 && wsp_clock_now_ns() < until_ns) {
+        wsp_progress(&pause);
+        advance(s);
+    }
+}
+
 int wsp_schedule_run(struct wsp_schedule *s, MPI_Request *handle)
 {
     struct wsp_request *request = NULL;
@@ -318,6 +334,10 @@ int wsp_schedule_run(struct wsp_schedule *s, MPI_Request *handle)
             return drive(s);
         }
     }
+    const struct wsp_step *first = s->steps;
     advance(s);
-    return request ? hang_on_request(s, request, handle) : drive(s);
+    if (!request)
+        return drive(s);
+    linger(s, first);
+    return hang_on_request(s, request, handle);
 }
