@@ -7,6 +7,7 @@
 #include "comm/comm.h"
 #include "host/error.h"
 #include "host/host.h"
+#include "init/attributes.h"
 #include "init/bottleneck.h"
 #include "match/match.h"
 
@@ -231,6 +232,7 @@ static void meet(void)
     if (code)
         wsp_job_abort(EXIT_FAILURE, "the communicators of the job cannot be made");
     wsp_job.is_wide = true;
+    wsp_attributes_set();
     if (wsp_coll_barrier(wsp_comm_world) == MPI_SUCCESS)
         return;
     char why[WHY_MAX];

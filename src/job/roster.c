@@ -67,6 +67,15 @@ uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank
     return low;
 }
 
+uint32_t wsp_roster_tag_ub(const struct wsp_roster *roster)
+{
+    uint32_t smallest = INT32_MAX;
+    for (uint32_t i = 0; i < roster->n_sites; i++)
+        if (roster->sites[i].card.tag_ub < smallest)
+            smallest = roster->sites[i].card.tag_ub;
+    return smallest;
+}
+
 wsp_err wsp_roster_encode(const struct wsp_roster *roster, uint8_t **bytes, size_t *length)
 {
     struct wsp_writer writer = {0};

@@ -40,6 +40,9 @@ wsp_err wsp_roster_new(uint32_t n_sites, uint32_t n_ranks, struct wsp_roster **r
 /* The site of a world rank. */
 uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank);
 
+/* The largest tag that the hosts of all sites take. */
+uint32_t wsp_roster_tag_ub(const struct wsp_roster *roster);
+
 /* Encodes into a new buffer, the caller's to free; decodes into a new roster. A decoder meets any
  * bytes: WSP_ERR_PROTOCOL if they are no roster. */
 wsp_err wsp_roster_encode(const struct wsp_roster *roster, uint8_t **bytes,

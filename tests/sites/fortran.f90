@@ -8,7 +8,8 @@ program sites
     integer :: status(MPI_STATUS_SIZE), column, answer
     integer, allocatable :: requests(:), values(:)
     double precision :: matrix(8, 8), received(8)
-    logical :: flag
+    logical :: flag, is_set
+    integer(MPI_ADDRESS_KIND) :: attribute
 
     call MPI_Init(ierr)
     call MPI_Comm_rank(MPI_COMM_WORLD, rank, ierr)
@@ -96,6 +97,10 @@ program sites
     do other = 0, size - 1
         call expect(values(other + 1) == other*7, 'allgather')
     end do
+    call MPI_Comm_get_attr(dup, MPI_UNIVERSE_SIZE, attribute, is_set, ierr)
+    call expect(is_set .and. attribute >= size, 'universe size')
+    call MPI_Comm_get_attr(dup, MPI_TAG_UB, attribute, is_set, ierr)
+    call expect(is_set .and. attribute >= 32767, 'largest tag')
     call MPI_Comm_free(dup, ierr)
 
     if (rank == 0) print '(a,i0,a)', 'fortran: ', size, ' ranks: right'

@@ -99,6 +99,7 @@ jobs.main({
     'vectors': cases('vectors', (2, 1), (2, 3), (1, 2, 1)),
     'segments': cases('segments', (2, 1), (2, 3), (1, 2, 1), (3,)),
     'duplicates': cases('duplicates', (2, 2), (2, 1, 1), (3,)),
+    'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
     'refusals_are_loud': refusals_are_loud,
     'threads': plain('threads', 'threads', (2, 1), (2, 2)),
     'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),

@@ -69,6 +69,23 @@ START_TEST(every_rank_belongs_to_its_site)
 }
 END_TEST
 
+START_TEST(the_largest_tag_is_one_that_every_site_takes)
+{
+    struct wsp_roster *roster = make(4);
+    ck_assert_uint_eq(wsp_roster_tag_ub(roster), 0x7fffffff);
+    roster->sites[2].card.tag_ub = 0x0fffffff;
+    roster->sites[3].card.tag_ub = 0x1fffffff;
+    ck_assert_uint_eq(wsp_roster_tag_ub(roster), 0x0fffffff);
+    roster->sites[0].card.tag_ub = 32767;
+    ck_assert_uint_eq(wsp_roster_tag_ub(roster), 32767);
+    roster->sites[1].card.tag_ub = UINT32_MAX; /* no tag is larger than an int */
+    roster->sites[0].card.tag_ub = roster->sites[2].card.tag_ub = UINT32_MAX;
+    roster->sites[3].card.tag_ub = UINT32_MAX;
+    ck_assert_uint_eq(wsp_roster_tag_ub(roster), INT32_MAX);
+    wsp_roster_free(&roster);
+}
+END_TEST
+
 START_TEST(a_roster_cut_short_or_too_long_is_none)
 {
     struct wsp_roster *roster = make(3), *back = NULL;
@@ -154,6 +171,7 @@ void test_cases(TCase *cases)
 {
     tcase_add_test(cases, a_roster_survives_encoding);
     tcase_add_test(cases, every_rank_belongs_to_its_site);
+    tcase_add_test(cases, the_largest_tag_is_one_that_every_site_takes);
     tcase_add_test(cases, a_roster_cut_short_or_too_long_is_none);
     tcase_add_test(cases, a_damaged_roster_does_no_harm);
     tcase_add_test(cases, a_huge_count_in_a_small_message_takes_no_memory);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What hangs on a communicator: predefined attributes and the program's own, its name, its info,
+ * its error handler. */
+#include "cases.h"
+
+#include <limits.h>
+#include <string.h>
+
+static bool is_same_everywhere(int value)
+{
+    int ends[2] = {value, -value};
+    MPI_Allreduce(MPI_IN_PLACE, ends, 2, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    return ends[0] == -ends[1];
+}
+
+static int class_of(int code)
+{
+    int class = MPI_SUCCESS;
+    if (code != MPI_SUCCESS)
+        MPI_Error_class(code, &class);
+    return class;
+}
+
+/* The attribute of the world and of a duplicate, by both getters. */
+static int predefined(int keyval, bool must_be_set)
+{
+    int *value = NULL, flag = 0, *old = NULL, *of_twin = NULL;
+    MPI_Comm twin;
+    MPI_Comm_get_attr(MPI_COMM_WORLD, keyval, &value, &flag);
+    CHECK(flag || !must_be_set);
+    if (!flag)
+        return -1;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    MPI_Attr_get(MPI_COMM_WORLD, keyval, &old, &flag); /* as old programs do */
+#pragma GCC diagnostic pop
+    CHECK(flag && *old == *value);
+    MPI_Comm_dup(MPI_COMM_WORLD, &twin);
+    MPI_Comm_get_attr(twin, keyval, &of_twin, &flag);
+    CHECK(flag && *of_twin == *value);
+    MPI_Comm_free(&twin);
+    return *value;
+}
+
+static void predefined_attributes(void)
+{
+    int universe = predefined(MPI_UNIVERSE_SIZE, false);
+    CHECK(universe < 0 || universe >= world.size);
+    CHECK(world.n_sites < 2 || universe == world.size);
+    CHECK(is_same_everywhere(universe));
+    CHECK(predefined(MPI_TAG_UB, true) >= 32767);
+    CHECK(is_same_everywhere(predefined(MPI_APPNUM, false)));
+}
+
+/* Tags up to the largest work everywhere; beyond it nowhere. */
+static void largest_tag(void)
+{
+    int largest = predefined(MPI_TAG_UB, true), word = -1;
+    int peers[] = {home_partner(world.rank), wide_partner(world.rank)};
+    CHECK(is_same_everywhere(largest));
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    for (int i = 0; i < 2; i++) {
+        MPI_Request request;
+        if (peers[i] < 0)
+            continue;
+        CHECK(class_of(MPI_Isend(&word, 1, MPI_INT, peers[i], -3, MPI_COMM_WORLD, &request)) ==
+              MPI_ERR_TAG);
+        if (largest == INT_MAX)
+            continue;
+        CHECK(class_of(MPI_Isend(&word, 1, MPI_INT, peers[i], largest + 1, MPI_COMM_WORLD,
+                                 &request)) == MPI_ERR_TAG);
+    }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    int next = (world.rank + 1) % world.size, before = (world.rank + world.size - 1) % world.size;
+    MPI_Status status;
+    MPI_Sendrecv(&world.rank, 1, MPI_INT, next, largest, &word, 1, MPI_INT, before, MPI_ANY_TAG,
+                 MPI_COMM_WORLD, &status);
+    CHECK(word == before && status.MPI_TAG == largest);
+}
+
+static int n_copied, n_deleted, seen_size;
+
+static int copy(MPI_Comm comm, int keyval, void *extra, void *in, void *out, int *flag)
+{
+    MPI_Comm_size(comm, &seen_size);
+    n_copied++;
+    *(void **)out = (char *)in + 1;
+    *flag = extra != NULL;
+    return MPI_SUCCESS;
+}
+
+static int forget(MPI_Comm comm, int keyval, void *value, void *extra)
+{
+    MPI_Comm_size(comm, &seen_size);
+    n_deleted++;
+    return MPI_SUCCESS;
+}
+
+/* Set, got, replaced, copied or not, deleted; callbacks see the whole communicator. */
+static void attributes_of_the_program(void)
+{
+    static char cells[8];
+    int with, without, flag;
+    char *value;
+    MPI_Comm one, two, part;
+    n_copied = n_deleted = 0;
+    MPI_Comm_create_keyval(copy, forget, &with, cells);
+    MPI_Comm_create_keyval(copy, forget, &without, NULL);
+    MPI_Comm_split(MPI_COMM_WORLD, 0, -world.rank, &one);
+    MPI_Comm_get_attr(one, with, &value, &flag);
+    CHECK(!flag);
+    MPI_Comm_set_attr(one, with, cells);
+    MPI_Comm_set_attr(one, without, cells + 4);
+    MPI_Comm_set_attr(one, with, cells + 1); /* the one before is deleted */
+    CHECK(n_deleted == 1 && seen_size == world.size);
+    MPI_Comm_get_attr(one, with, &value, &flag);
+    CHECK(flag && value == cells + 1);
+    seen_size = 0;
+    MPI_Comm_dup(one, &two);
+    CHECK(n_copied == 2 && seen_size == world.size);
+    MPI_Comm_get_attr(two, with, &value, &flag);
+    CHECK(flag && value == cells + 2);
+    MPI_Comm_get_attr(two, without, &value, &flag);
+    CHECK(!flag);
+    MPI_Comm_split(one, 0, 0, &part); /* copies nothing */
+    MPI_Comm_get_attr(part, with, &value, &flag);
+    CHECK(!flag && n_copied == 2);
+    MPI_Comm_delete_attr(one, with);
+    MPI_Comm_get_attr(one, with, &value, &flag);
+    CHECK(!flag && n_deleted == 2);
+    seen_size = 0;
+    MPI_Comm_free(&two);
+    MPI_Comm_free(&one);
+    CHECK(n_deleted == 4 && seen_size == world.size);
+    MPI_Comm_free(&part);
+    CHECK(n_deleted == 4);
+    MPI_Comm_free_keyval(&with);
+    MPI_Comm_free_keyval(&without);
+}
+
+static void names(void)
+{
+    char name[MPI_MAX_OBJECT_NAME];
+    int length;
+    MPI_Comm comm, twin;
+    MPI_Comm_get_name(MPI_COMM_WORLD, name, &length);
+    CHECK(strcmp(name, "MPI_COMM_WORLD") == 0 && length == 14);
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Comm_set_name(comm, "over all sites");
+    MPI_Comm_get_name(comm, name, &length);
+    CHECK(strcmp(name, "over all sites") == 0 && length == 14);
+    MPI_Comm_dup(comm, &twin);
+    MPI_Comm_get_name(twin, name, &length);
+    CHECK(strcmp(name, "over all sites") != 0); /* a duplicate has none (MPI-3.1 6.8) */
+    MPI_Comm_free(&twin);
+    MPI_Comm_free(&comm);
+}
+
+static void infos(void)
+{
+    MPI_Comm comm, twin;
+    MPI_Info given, used;
+    int n_keys = -1;
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Info_create(&given);
+    MPI_Info_set(given, "mpi_assert_no_any_tag", "false");
+    CHECK(MPI_Comm_set_info(comm, given) == MPI_SUCCESS);
+    CHECK(MPI_Comm_get_info(comm, &used) == MPI_SUCCESS);
+    CHECK(used != MPI_INFO_NULL && MPI_Info_get_nkeys(used, &n_keys) == MPI_SUCCESS);
+    MPI_Info_free(&used);
+    CHECK(MPI_Comm_dup_with_info(comm, given, &twin) == MPI_SUCCESS);
+    CHECK(MPI_Comm_get_info(twin, &used) == MPI_SUCCESS);
+    MPI_Info_free(&used);
+    MPI_Info_free(&given);
+    MPI_Barrier(twin);
+    MPI_Comm_free(&twin);
+    MPI_Comm_free(&comm);
+}
+
+static int n_raised, seen_class;
+static MPI_Comm seen_comm;
+
+static void note_error(MPI_Comm *comm, int *code, ...)
+{
+    n_raised++;
+    seen_class = class_of(*code);
+    seen_comm = *comm;
+}
+
+static void error_handlers(void)
+{
+    MPI_Errhandler handler, got;
+    MPI_Comm comm, twin, part;
+    int own_class, own_code;
+    bool is_same;
+    MPI_Comm_create_errhandler(note_error, &handler);
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Comm_set_errhandler(comm, handler);
+    MPI_Comm_get_errhandler(comm, &got);
+    is_same = got == handler;
+    CHECK(is_same);
+    MPI_Errhandler_free(&got);
+    MPI_Errhandler_free(&handler); /* lives on with its communicators */
+    MPI_Comm_dup(comm, &twin);
+    MPI_Comm_split(comm, 0, -world.rank, &part);
+    MPI_Comm all[] = {comm, twin, part};
+    MPI_Add_error_class(&own_class);
+    MPI_Add_error_code(own_class, &own_code);
+    for (int i = 0; i < 3; i++) {
+        n_raised = 0;
+        CHECK(MPI_Comm_call_errhandler(all[i], MPI_ERR_TOPOLOGY) == MPI_SUCCESS);
+        CHECK(n_raised == 1 && seen_class == MPI_ERR_TOPOLOGY && seen_comm == all[i]);
+        CHECK(MPI_Comm_call_errhandler(all[i], own_code) == MPI_SUCCESS);
+        CHECK(n_raised == 2 && seen_class == own_class);
+        CHECK(class_of(MPI_Bcast(&n_raised, 1, MPI_INT, world.size, all[i])) == MPI_ERR_ROOT);
+        CHECK(n_raised == 3 && seen_class == MPI_ERR_ROOT && seen_comm == all[i]);
+        MPI_Comm_set_errhandler(all[i], MPI_ERRORS_RETURN);
+        CHECK(class_of(MPI_Bcast(&n_raised, 1, MPI_INT, world.size, all[i])) == MPI_ERR_ROOT);
+        CHECK(n_raised == 3);
+        MPI_Comm_free(&all[i]);
+    }
+}
+
+/* The handler of a communicator that is freed already hears of the requests that are left on it. */
+static void errors_after_the_free(void)
+{
+    MPI_Errhandler handler;
+    MPI_Comm comm;
+    MPI_Request request = MPI_REQUEST_NULL;
+    int far = wide_partner(world.rank), words[2] = {0};
+    if (world.n_sites < 2 || world.size % 2 || wide_partner(far) < 0) {
+        skip("not in pairs of sites");
+        return;
+    }
+    MPI_Comm_create_errhandler(note_error, &handler);
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Comm_set_errhandler(comm, handler);
+    MPI_Errhandler_free(&handler);
+    int half = world.size / 2, partner = (world.rank + half) % world.size;
+    n_raised = 0;
+    MPI_Irecv(words, 1, MPI_INT, partner, 3, comm, &request); /* two will come */
+    MPI_Barrier(comm);
+    MPI_Send(words, 2, MPI_INT, partner, 3, comm);
+    MPI_Comm_free(&comm);
+    CHECK(class_of(MPI_Wait(&request, MPI_STATUS_IGNORE)) == MPI_ERR_TRUNCATE);
+    CHECK(n_raised == 1 && seen_class == MPI_ERR_TRUNCATE);
+}
+
+const struct mpi_case cases[] = {{"predefined_attributes", predefined_attributes, false},
+                                 {"largest_tag", largest_tag, false},
+                                 {"attributes_of_the_program", attributes_of_the_program, false},
+                                 {"names", names, false},
+                                 {"infos", infos, false},
+                                 {"error_handlers", error_handlers, false},
+                                 {"errors_after_the_free", errors_after_the_free, false},
+                                 {NULL, NULL, false}};
