@@ -28,6 +28,6 @@ static void set(int keyval, const char *name, int wanted)
 
 void wsp_attributes_set(void)
 {
-    set(MPI_TAG_UB, "MPI_TAG_UB", (int)wsp_roster_tag_ub(wsp_job.roster));
+    set(MPI_TAG_UB, "MPI_TAG_UB", wsp_job.tag_ub);
     set(MPI_UNIVERSE_SIZE, "MPI_UNIVERSE_SIZE", (int)wsp_job.n_ranks);
 }

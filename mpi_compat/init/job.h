@@ -18,6 +18,7 @@ struct wsp_job {
     uint32_t world_rank, n_ranks;
     uint32_t site; /* index in the roster */
     int home_rank, home_size;
+    int tag_ub; /* largest tag on a spanning communicator */
     struct wsp_link *link;
     struct wsp_session *session;
     struct wsp_roster *roster;

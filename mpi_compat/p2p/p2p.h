@@ -6,6 +6,7 @@
 #include "comm/comm.h"
 #include "request/request.h"
 
+#include <limits.h>
 #include <mpi.h>
 
 /* Where a rank argument leads. */
@@ -27,6 +28,12 @@ static inline enum wsp_way wsp_way_to(const struct wsp_comm *comm, int rank, int
     if (rank == MPI_PROC_NULL)
         return WSP_WAY_HOME;
     return rank == MPI_ANY_SOURCE ? WSP_WAY_BOTH : WSP_WAY_ERROR;
+}
+
+/* The tag on a spanning communicator, or one that the host refuses if some other site does. */
+static inline int wsp_tag_everywhere(int tag)
+{
+    return tag > wsp_job.tag_ub ? INT_MIN : tag;
 }
 
 /* True if the host has to say what is wrong with a probe; with no rank of ours it does. */

@@ -52,6 +52,7 @@ int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *sta
     }
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
+    tag = wsp_tag_everywhere(tag);
     if (wsp_is_probe_wrong(way, tag))
         return host.Iprobe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, handle, flag, status);
     int code = look(comm, way, source, home_rank, tag, flag, status);
@@ -82,6 +83,7 @@ int wide_Probe(int source, int tag, MPI_Comm handle, MPI_Status *status)
         return drive_home_probe(source, tag, handle, status);
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
+    tag = wsp_tag_everywhere(tag);
     if (wsp_is_probe_wrong(way, tag))
         return host.Probe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, handle, status);
     struct wsp_pause pause = {0};

@@ -45,7 +45,6 @@ static int predefined(int keyval, bool must_be_set)
 static void predefined_attributes(void)
 {
     int universe = predefined(MPI_UNIVERSE_SIZE, false);
-    CHECK(universe < 0 || universe >= world.size);
     CHECK(world.n_sites < 2 || universe == world.size);
     CHECK(is_same_everywhere(universe));
     CHECK(predefined(MPI_TAG_UB, true) >= 32767);
@@ -55,7 +54,7 @@ static void predefined_attributes(void)
 /* Tags up to the largest work everywhere; beyond it nowhere. */
 static void largest_tag(void)
 {
-    int largest = predefined(MPI_TAG_UB, true), word = -1;
+    int largest = predefined(MPI_TAG_UB, true), word = -1, flag;
     int peers[] = {home_partner(world.rank), wide_partner(world.rank)};
     CHECK(is_same_everywhere(largest));
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -69,6 +68,10 @@ static void largest_tag(void)
             continue;
         CHECK(class_of(MPI_Isend(&word, 1, MPI_INT, peers[i], largest + 1, MPI_COMM_WORLD,
                                  &request)) == MPI_ERR_TAG);
+        CHECK(class_of(MPI_Recv(&word, 1, MPI_INT, peers[i], largest + 1, MPI_COMM_WORLD,
+                                MPI_STATUS_IGNORE)) == MPI_ERR_TAG);
+        CHECK(class_of(MPI_Iprobe(peers[i], largest + 1, MPI_COMM_WORLD, &flag,
+                                  MPI_STATUS_IGNORE)) == MPI_ERR_TAG);
     }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
     int next = (world.rank + 1) % world.size, before = (world.rank + world.size - 1) % world.size;
