@@ -48,6 +48,8 @@ def expected(sites):
         'Alltoallw': (2 * size * pairs, size * blocks * (BLOCK + LENGTH)),
         'Reduce': (rooted, rooted * BLOCK),
         'Allreduce': (size * pairs, size * pairs * BLOCK),
+        'Reduce_scatter': (size * pairs, size * others * size * BLOCK),
+        'Reduce_scatter_block': (size * pairs, size * others * size * BLOCK),
         'Scan': (later, later * BLOCK),
         'Exscan': (later, later * BLOCK),
     }

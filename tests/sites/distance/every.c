@@ -72,16 +72,28 @@ EVERY(Alltoallv, alltoallv, in, counts, displs, MPI_INT, out, counts, displs, MP
 EVERY(Alltoallw, alltoallw, in, counts, byte_displs, types, out, counts, byte_displs, types)
 EVERY(Reduce, reduce, in, out, n_each, MPI_INT, MPI_SUM, root)
 EVERY(Allreduce, allreduce, in, out, n_each, MPI_INT, MPI_SUM)
+EVERY(Reduce_scatter_block, reduce_scatter_block, in, out, n_each, MPI_INT, MPI_SUM)
+EVERY(Reduce_scatter, reduce_scatter, in, out, counts, MPI_INT, MPI_SUM)
 EVERY(Scan, scan, in, out, n_each, MPI_INT, MPI_SUM)
 EVERY(Exscan, exscan, in, out, n_each, MPI_INT, MPI_SUM)
 
 const struct collective every[] = {
-    {"Barrier", run_barrier, true},     {"Bcast", run_bcast, false},
-    {"Gather", run_gather, false},      {"Gatherv", run_gatherv, false},
-    {"Scatter", run_scatter, false},    {"Scatterv", run_scatterv, false},
-    {"Allgather", run_allgather, true}, {"Allgatherv", run_allgatherv, true},
-    {"Alltoall", run_alltoall, true},   {"Alltoallv", run_alltoallv, true},
-    {"Alltoallw", run_alltoallw, true}, {"Reduce", run_reduce, false},
-    {"Allreduce", run_allreduce, true}, {"Scan", run_scan, false},
-    {"Exscan", run_exscan, false},      {NULL, NULL, false},
+    {"Barrier", run_barrier, true},
+    {"Bcast", run_bcast, false},
+    {"Gather", run_gather, false},
+    {"Gatherv", run_gatherv, false},
+    {"Scatter", run_scatter, false},
+    {"Scatterv", run_scatterv, false},
+    {"Allgather", run_allgather, true},
+    {"Allgatherv", run_allgatherv, true},
+    {"Alltoall", run_alltoall, true},
+    {"Alltoallv", run_alltoallv, true},
+    {"Alltoallw", run_alltoallw, true},
+    {"Reduce", run_reduce, false},
+    {"Allreduce", run_allreduce, true},
+    {"Scan", run_scan, false},
+    {"Reduce_scatter", run_reduce_scatter, true},
+    {"Reduce_scatter_block", run_reduce_scatter_block, true},
+    {"Exscan", run_exscan, false},
+    {NULL, NULL, false},
 };
