@@ -51,6 +51,14 @@ def unreadable_job_files_are_named():
         check_error(place.run('--job', place.folder, SPEAKER), 2, 'cannot be read')
 
 
+def help_is_there():
+    for words, said in ((['--help'], 'usage: widespan COMMAND'), (['run', '--help'], '--sites S'),
+                        (['exec', '-h'], 'usage: widespan exec'), (['info', '--help'], 'man'),
+                        (['coordinator', '--help'], '--key-file FILE')):
+        result = jobs.run(jobs.widespan(*words)).must_pass()
+        common.expect(said in result.out and not result.err, result.describe())
+
+
 def command_lines_are_checked():
     cases = [
         ([SPEAKER], '-n is missing'),
@@ -200,7 +208,8 @@ def exec_wants_a_whole_job():
 if __name__ == '__main__':
     jobs.main({case.__name__: case for case in [
         job_file_mistakes_name_the_line, job_file_may_be_indented_and_continued,
-        unreadable_job_files_are_named, command_lines_are_checked, bad_options_are_named,
+        unreadable_job_files_are_named, help_is_there, command_lines_are_checked,
+        bad_options_are_named,
         programs_that_cannot_be_found_or_run, sites_elsewhere_find_a_missing_program_too,
         static_programs_are_refused, programs_for_other_machines_are_refused,
         damaged_programs_are_refused, programs_of_a_host_without_shim_are_refused,
