@@ -9,33 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int wsp_block_of(const struct wsp_blocks *blocks, int rank, struct wsp_block *block)
-{
-    struct wsp_layout layout;
-    block->count = blocks->counts ? blocks->counts[rank] : blocks->count;
-    block->type = blocks->types ? blocks->types[rank] : blocks->type;
-    /* With types of their own the host looks at the counts first. */
-    int err =
-        blocks->types && block->count < 0 ? MPI_ERR_COUNT : wsp_type_describe(block->type, &layout);
-    if (err == MPI_SUCCESS && block->count < 0)
-        err = MPI_ERR_COUNT;
-    if (err != MPI_SUCCESS)
-        return err;
-    int64_t place =
-        blocks->displacements ? blocks->displacements[rank] : (int64_t)rank * block->count;
-    block->base = wsp_coll_at(blocks->buffer, blocks->types ? place : place * layout.extent);
-    block->length = layout.size * (uint64_t)block->count;
-    return MPI_SUCCESS;
-}
-
-/* The arguments were checked when the call began. */
-static struct wsp_block block_of(const struct wsp_blocks *blocks, int rank)
-{
-    struct wsp_block block = {0};
-    (void)!wsp_block_of(blocks, rank, &block);
-    return block;
-}
-
 static bool is_in_place(const struct wsp_alltoall *a)
 {
     return a->out.buffer == MPI_IN_PLACE;
@@ -44,7 +17,7 @@ static bool is_in_place(const struct wsp_alltoall *a)
 /* What this rank gives to another: a block in its buffer, or bytes set aside. */
 static struct wsp_block given_to(const struct wsp_alltoall *a, int rank)
 {
-    struct wsp_block block = block_of(is_in_place(a) ? &a->in : &a->out, rank);
+    struct wsp_block block = wsp_block_of(is_in_place(a) ? &a->in : &a->out, rank);
     if (is_in_place(a))
         block.base = a->staged + a->staged_offset[rank];
     return block;
@@ -59,12 +32,12 @@ static int stage(struct wsp_alltoall *a)
         return MPI_ERR_NO_MEM;
     for (int rank = 0; rank < a->s.comm->size; rank++) {
         a->staged_offset[rank] = total;
-        total += block_of(&a->in, rank).length;
+        total += wsp_block_of(&a->in, rank).length;
     }
     a->staged = malloc(total + 1);
     int err = a->staged ? MPI_SUCCESS : MPI_ERR_NO_MEM;
     for (int rank = 0; err == MPI_SUCCESS && rank < a->s.comm->size; rank++) {
-        struct wsp_block block = block_of(&a->in, rank);
+        struct wsp_block block = wsp_block_of(&a->in, rank);
         err = wsp_type_pack(block.base, block.count, block.type, a->staged + a->staged_offset[rank],
                             block.length);
     }
@@ -76,7 +49,7 @@ static int trade_at_home(struct wsp_alltoall *a)
     const struct wsp_part *here = wsp_comm_here(a->s.comm);
     int err = MPI_SUCCESS;
     for (int i = 0; err == MPI_SUCCESS && i < here->n_ranks; i++) {
-        struct wsp_block block = block_of(&a->in, here->ranks[i]);
+        struct wsp_block block = wsp_block_of(&a->in, here->ranks[i]);
         err = wsp_phase_receive(&a->s, i, block.base, block.count, block.type);
     }
     for (int i = 0; err == MPI_SUCCESS && i < here->n_ranks; i++) {
@@ -105,7 +78,7 @@ static int pack_far(struct wsp_alltoall *a)
     for (int rank = 0; rank < comm->size; rank++)
         if (comm->home[rank] < 0) {
             a->n_mine += given_to(a, rank).length;
-            a->n_arrived += block_of(&a->in, rank).length;
+            a->n_arrived += wsp_block_of(&a->in, rank).length;
         }
     a->mine.bytes = malloc(a->n_mine + 1);
     a->arrived = malloc(a->n_arrived + 1);
@@ -156,7 +129,7 @@ static int place_far(struct wsp_schedule *s)
     int err = s->err;
     for (int p = 0; p < comm->n_parts; p++)
         for (int i = 0; p != comm->part && err == MPI_SUCCESS && i < comm->parts[p].n_ranks; i++) {
-            struct wsp_block block = block_of(&a->in, comm->parts[p].ranks[i]);
+            struct wsp_block block = wsp_block_of(&a->in, comm->parts[p].ranks[i]);
             err = wsp_type_unpack(from, block.length, block.base, block.count, block.type);
             from += block.length;
         }
@@ -182,35 +155,12 @@ static void close_alltoall(struct wsp_schedule *s)
     free(a->arrived);
 }
 
-static bool has_arrays(const struct wsp_blocks *blocks)
-{
-    return (!blocks->must_have_counts || (blocks->counts && blocks->displacements)) &&
-           (!blocks->must_have_types || blocks->types);
-}
-
 static int check(const struct wsp_blocks *out, const struct wsp_blocks *in,
                  const struct wsp_comm *comm)
 {
-    struct wsp_block block;
-    bool is_in_place = out->buffer == MPI_IN_PLACE;
-    int err = MPI_SUCCESS;
-    if (in->buffer == MPI_IN_PLACE || !has_arrays(in) || (!is_in_place && !has_arrays(out)))
-        err = MPI_ERR_ARG;
-    for (int rank = 0; err == MPI_SUCCESS && rank < comm->size; rank++) {
-        err = wsp_block_of(in, rank, &block);
-        if (err == MPI_SUCCESS && !is_in_place)
-            err = wsp_block_of(out, rank, &block);
-    }
-    return err;
-}
-
-static int keep_types(struct wsp_schedule *s, const struct wsp_blocks *blocks)
-{
-    int err = MPI_SUCCESS;
-    if (!blocks->types)
-        return wsp_schedule_keep_type(s, blocks->type);
-    for (int rank = 0; err == MPI_SUCCESS && rank < s->comm->size; rank++)
-        err = wsp_schedule_keep_type(s, blocks->types[rank]);
+    int err = in->buffer == MPI_IN_PLACE ? MPI_ERR_ARG : wsp_blocks_check(in, comm->size);
+    if (err == MPI_SUCCESS && out->buffer != MPI_IN_PLACE)
+        err = wsp_blocks_check(out, comm->size);
     return err;
 }
 
@@ -226,60 +176,45 @@ static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, M
     a->out = out;
     a->in = in;
     if (request)
-        err = keep_types(&a->s, &a->in);
+        err = wsp_blocks_keep(&a->in, comm->size, &a->s);
     if (request && err == MPI_SUCCESS && out.buffer != MPI_IN_PLACE)
-        err = keep_types(&a->s, &a->out);
+        err = wsp_blocks_keep(&a->out, comm->size, &a->s);
     a->s.err = err;
     return wsp_schedule_run(&a->s, request);
 }
 
-#define EVEN(side)                                                                                 \
-    ((struct wsp_blocks){.buffer = (void *)side##buf, .count = side##count, .type = side##type})
-#define VARYING(side, displs)                                                                      \
-    ((struct wsp_blocks){.buffer = (void *)side##buf,                                              \
-                         .counts = side##counts,                                                   \
-                         .displacements = displs,                                                  \
-                         .must_have_counts = true,                                                 \
-                         .type = side##type})
-#define TYPED(side, displs)                                                                        \
-    ((struct wsp_blocks){.buffer = (void *)side##buf,                                              \
-                         .counts = side##counts,                                                   \
-                         .displacements = displs,                                                  \
-                         .must_have_counts = true,                                                 \
-                         .must_have_types = true,                                                  \
-                         .types = side##types})
-
 int wide_Alltoall(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                   int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
-    return start(EVEN(send), EVEN(recv), comm, NULL);
+    return start(WSP_BLOCKS_EVEN(send), WSP_BLOCKS_EVEN(recv), comm, NULL);
 }
 
 int wide_Ialltoall(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 {
-    return start(EVEN(send), EVEN(recv), comm, request);
+    return start(WSP_BLOCKS_EVEN(send), WSP_BLOCKS_EVEN(recv), comm, request);
 }
 
 int wide_Alltoallv(const void *sendbuf, const int sendcounts[], const int sdispls[],
                    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
                    const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm)
 {
-    return start(VARYING(send, sdispls), VARYING(recv, rdispls), comm, NULL);
+    return start(WSP_BLOCKS_VARYING(send, sdispls), WSP_BLOCKS_VARYING(recv, rdispls), comm, NULL);
 }
 
 int wide_Ialltoallv(const void *sendbuf, const int sendcounts[], const int sdispls[],
                     MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
                     const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 {
-    return start(VARYING(send, sdispls), VARYING(recv, rdispls), comm, request);
+    return start(WSP_BLOCKS_VARYING(send, sdispls), WSP_BLOCKS_VARYING(recv, rdispls), comm,
+                 request);
 }
 
 int wide_Alltoallw(const void *sendbuf, const int sendcounts[], const int sdispls[],
                    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
                    const int rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm)
 {
-    return start(TYPED(send, sdispls), TYPED(recv, rdispls), comm, NULL);
+    return start(WSP_BLOCKS_TYPED(send, sdispls), WSP_BLOCKS_TYPED(recv, rdispls), comm, NULL);
 }
 
 int wide_Ialltoallw(const void *sendbuf, const int sendcounts[], const int sdispls[],
@@ -287,5 +222,5 @@ int wide_Ialltoallw(const void *sendbuf, const int sendcounts[], const int sdisp
                     const int rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm,
                     MPI_Request *request)
 {
-    return start(TYPED(send, sdispls), TYPED(recv, rdispls), comm, request);
+    return start(WSP_BLOCKS_TYPED(send, sdispls), WSP_BLOCKS_TYPED(recv, rdispls), comm, request);
 }

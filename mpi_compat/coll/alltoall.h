@@ -3,31 +3,11 @@
 #ifndef WSP_MPI_COLL_ALLTOALL_H
 #define WSP_MPI_COLL_ALLTOALL_H
 
+#include "coll/blocks.h"
 #include "coll/phase.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* What goes to, or comes from, each rank: in one of the three ways of saying it. */
-struct wsp_blocks {
-    void *buffer; /* MPI_IN_PLACE: sent from where it is received */
-    int count;    /* of each, if counts is NULL */
-    const int *counts;
-    const int *displacements; /* elements; bytes where types is not NULL */
-    MPI_Datatype type;        /* of each, if types is NULL */
-    const MPI_Datatype *types;
-    bool must_have_counts, must_have_types; /* by the call; the arrays may be missing */
-};
-
-struct wsp_block {
-    void *base;
-    int count;
-    MPI_Datatype type;
-    uint64_t length; /* packed */
-};
-
-/* The block of a rank, checked. MPI code. */
-int wsp_block_of(const struct wsp_blocks *blocks, int rank, struct wsp_block *block);
 
 /* Lengths of what some ranks of one site give to some of another, and the bytes, both ordered by
  * giver, then by taker. */
@@ -38,9 +18,9 @@ struct wsp_bundle {
 
 struct wsp_alltoall {
     struct wsp_schedule s;
-    struct wsp_blocks out, in;
-    char *staged;            /* packed blocks for all ranks, in rank order, if sent in place */
-    uint64_t *staged_offset; /* of each rank */
+    struct wsp_blocks out, in; /* of each rank; out may be in place */
+    char *staged;              /* packed blocks for all ranks, in rank order, if sent in place */
+    uint64_t *staged_offset;   /* of each rank */
 
     /* What goes through the leader: by taker, those at other sites, site by site; and comes. */
     struct wsp_bundle mine;

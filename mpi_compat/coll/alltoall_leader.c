@@ -27,7 +27,7 @@ static int n_pairs(const struct wsp_alltoall *a, int p)
 /* Where every block is of the same size, nobody need tell its length. */
 static bool is_even(const struct wsp_alltoall *a)
 {
-    return !a->in.counts;
+    return a->in.is_even;
 }
 
 int wsp_alltoall_ask(struct wsp_alltoall *a)
@@ -93,17 +93,13 @@ static int tell_site(struct wsp_alltoall *a, int p)
 {
     struct wsp_schedule *s = &a->s;
     int leader = s->comm->parts[p].ranks[0], n = n_pairs(a, p);
-    struct wsp_block block = {0};
     uint64_t *lengths = calloc((size_t)n, sizeof *lengths), length = sum(a->sent[p].lengths, n);
     a->got[p].lengths = lengths;
     if (!lengths)
         return MPI_ERR_NO_MEM;
     if (is_even(a)) {
-        int err = wsp_block_of(&a->in, 0, &block);
         for (int i = 0; i < n; i++)
-            lengths[i] = block.length;
-        if (err != MPI_SUCCESS)
-            return err;
+            lengths[i] = wsp_block_of(&a->in, 0).length;
     } else {
         wsp_exchange_receive(&s->exchange, leader, lengths, (uint64_t)n * sizeof *lengths);
         wsp_exchange_send(&s->exchange, leader, a->sent[p].lengths, (uint64_t)n * sizeof *lengths);
