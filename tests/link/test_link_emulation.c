@@ -70,9 +70,13 @@ START_TEST(a_large_message_takes_what_its_rate_says)
     pair_options("WIDESPAN_EMULATE=rtt=10ms,rate=400M", NULL);
     pair_open(sides, 2, -1);
     one_way_ns(0, 8);
-    uint64_t span_ns = one_way_ns(0, LENGTH);
-    ck_assert_uint_ge(span_ns, 505 * WSP_NS_PER_MS);
-    ck_assert_uint_lt(span_ns, 900 * WSP_NS_PER_MS);
+    uint64_t best_ns = WSP_TIME_NEVER;
+    for (int i = 0; i < 6 && best_ns > 560 * WSP_NS_PER_MS; i++) {
+        uint64_t span_ns = one_way_ns(0, LENGTH);
+        ck_assert_uint_ge(span_ns, 505 * WSP_NS_PER_MS);
+        best_ns = span_ns < best_ns ? span_ns : best_ns;
+    }
+    ck_assert_uint_le(best_ns, 560 * WSP_NS_PER_MS);
     struct wsp_link_stats stats;
     wsp_link_lock(sides[1].link);
     wsp_link_get_stats(sides[1].link, &stats);
