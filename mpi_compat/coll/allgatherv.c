@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every rank knows every amount. Each site gathers to its leader, the leaders exchange bundles all
  * at once, each site spreads the whole. */
+#include "coll/coll.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -155,6 +156,17 @@ static int check(struct arguments *a, const struct wsp_comm *comm, struct wsp_la
     return given == wanted ? MPI_SUCCESS : given > wanted ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
 }
 
+static struct allgatherv *make(const struct arguments *a, struct wsp_comm *comm,
+                               const struct wsp_layout *layout)
+{
+    struct allgatherv *g = wsp_schedule_new(sizeof *g, comm, steps, close_allgatherv);
+    if (!g)
+        return NULL;
+    g->a = *a;
+    g->layout = *layout;
+    return g;
+}
+
 static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
@@ -162,17 +174,28 @@ static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
     int err = check(&a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
-    struct allgatherv *g = wsp_schedule_new(sizeof *g, comm, steps, close_allgatherv);
+    struct allgatherv *g = make(&a, comm, &layout);
     if (!g)
         return wsp_raise(handle, MPI_ERR_NO_MEM);
-    g->a = a;
-    g->layout = layout;
     if (request)
         err = wsp_schedule_keep_type(&g->s, a.recvtype);
     if (request && err == MPI_SUCCESS)
         err = wsp_schedule_keep_type(&g->s, a.sendtype);
     g->s.err = err;
     return wsp_schedule_run(&g->s, request);
+}
+
+int wsp_coll_allgatherv_ints(struct wsp_comm *comm, const int *mine, int n, int *all,
+                             const int *counts, const int *displacements)
+{
+    struct arguments a = {mine, n, MPI_INT, all, counts, displacements, MPI_INT};
+    struct wsp_layout layout;
+    int err = check(&a, comm, &layout);
+    struct allgatherv *g = err == MPI_SUCCESS ? make(&a, comm, &layout) : NULL;
+    if (!g)
+        return err == MPI_SUCCESS ? MPI_ERR_NO_MEM : err;
+    g->s.is_quiet = true;
+    return wsp_schedule_run(&g->s, NULL);
 }
 
 int wide_Allgatherv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,

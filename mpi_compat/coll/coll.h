@@ -20,6 +20,11 @@ int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n
  * for itself. Costs a load while there is none. */
 void wsp_coll_await_idup(MPI_Comm handle);
 
+/* Every rank gives n ints and gets those of all, counts[r] of rank r at all + displacements[r]. MPI
+ * error code, not raised. */
+int wsp_coll_allgatherv_ints(struct wsp_comm *comm, const int *mine, int n, int *all,
+                             const int *counts, const int *displacements);
+
 /* Lets the collectives under way go on as far as they can; true if anything was done. Called by
  * the joint loop; costs a load while there are none. */
 bool wsp_coll_progress(void);

@@ -38,9 +38,8 @@ int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t conte
 
 int wsp_inherit(const struct wsp_comm *comm, struct wsp_comm *twin)
 {
-    const struct wsp_topology *from = comm->topology;
-    if (!from)
+    if (!comm->topology)
         return MPI_SUCCESS;
-    twin->topology = wsp_topology_new(from->n_dims, from->dims, from->periods);
+    twin->topology = wsp_topology_copy(comm->topology);
     return twin->topology ? MPI_SUCCESS : MPI_ERR_NO_MEM;
 }

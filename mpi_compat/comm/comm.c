@@ -3,7 +3,6 @@
 #include "base/map.h"
 #include "host/host.h"
 #include "match/match.h"
-#include "topo/topo.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -66,7 +65,7 @@ static void free_tables(struct wsp_comm *comm)
     free(comm->parts);
     free(comm->home);
     free(comm->world);
-    wsp_topology_free(&comm->topology);
+    free(comm->topology);
     free(comm);
 }
 

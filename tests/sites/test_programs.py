@@ -93,7 +93,7 @@ jobs.main({
     'semantics': cases('semantics', *LAYOUTS, (3,)),
     'collectives': cases('collectives', *LAYOUTS, (1, 3), (3,)),
     'groups': cases('groups', (2, 2), (3, 2), (2, 2, 2)),
-    'topologies': cases('topologies', (2, 2), (3, 3), (2, 2, 2)),
+    'topologies': cases('topologies', (2, 2), (3, 3), (1, 3, 2), (4,)),
     'split': cases('split', (2, 1), (2, 3), (1, 2, 1)),
     'nonblocking': cases('nonblocking', (2, 1), (2, 3), (1, 2, 1)),
     'vectors': cases('vectors', (2, 1), (2, 3), (1, 2, 1)),
