@@ -100,6 +100,7 @@ jobs.main({
     'segments': cases('segments', (2, 1), (2, 3), (1, 2, 1), (3,)),
     'duplicates': cases('duplicates', (2, 2), (2, 1, 1), (3,)),
     'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
+    'neighbours': cases('neighbours', (2, 2), (3, 3), (1, 2, 1), (3,)),
     'refusals_are_loud': refusals_are_loud,
     'threads': plain('threads', 'threads', (2, 1), (2, 2)),
     'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),
@@ -109,7 +110,7 @@ jobs.main({
     'matching_instrumented': instrumented('matching', (2, 2, 2), '-n', 100000, '-s', 5,
                                           '-T', 300),
     **{f'{name}_instrumented': instrumented(name, (2, 2), '-T', 300)
-       for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors')},
+       for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors', 'neighbours')},
     'programs_instrumented': instrumented_programs,
     'programs': programs([((2, 2), 1, 300, 0, {'WIDESPAN_STREAMS': '1'}),
                           ((2, 1, 3), 2, 200, 0, {'WIDESPAN_STREAMS': '4'}),
