@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""NetPIPE as its packagers built it, over two sites, in each of its modes: `quick` with few sizes
-(no perturbation), `full` with all, both up to 16 MiB."""
+"""NetPIPE as its packagers built it, over two sites, in each of its modes, up to 16 MiB: `quick` with
+few sizes (no perturbation) and repeats, `full` with all, as often as it finds fit to measure."""
 
 import pathlib
 import sys
@@ -36,5 +36,5 @@ MODES = {
     'integrity': ['-i'],
 }
 
-jobs.main({f'quick_{mode}': netpipe(*options, '-p', 0) for mode, options in MODES.items()} |
+jobs.main({f'quick_{mode}': netpipe(*options, '-p', 0, '-n', 10) for mode, options in MODES.items()} |
           {f'full_{mode}': netpipe(*options) for mode, options in MODES.items()})
