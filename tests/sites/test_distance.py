@@ -69,14 +69,32 @@ def check_counts(functions, sites):
             jobs.expect(counts['received_bytes'] == counts['sent_bytes'], say)
 
 
+# {function: (messages sent, messages received)} from the first rank to the last.
+MESSAGES = {'MPI_Send': (1, 0), 'MPI_Ssend': (1, 0), 'MPI_Bsend': (1, 0), 'MPI_Isend': (1, 0),
+            'MPI_Start': (1, 1), 'MPI_Recv': (0, 2), 'MPI_Mrecv': (0, 1), 'MPI_Irecv': (0, 1),
+            'MPI_Wait': (0, 0), 'MPI_Waitall': (0, 0)}
+
+
+def check_messages(functions):
+    for function, (sent, received) in MESSAGES.items():
+        counts = functions.get(function)
+        say = f'{function}: {counts}, expected {sent} sent, {received} received'
+        jobs.expect(counts is not None, say)
+        jobs.expect((counts['sent_messages'], counts['sent_bytes']) == (sent, sent * BLOCK), say)
+        jobs.expect((counts['received_messages'], counts['received_bytes']) ==
+                    (received, received * BLOCK), say)
+
+
 def counts():
-    """No collective sends more between sites than it must."""
+    """No collective sends more between sites than it must; each message counts for its call."""
     for sites in (2, 2), (3, 1), (2, 1, 2):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, 'stats')
             jobs.run_over(sites, [jobs.SITES / 'counted', INTEGERS], 120,
                           {'WIDESPAN_STATS': f'json:{file}'}).must_pass()
-            check_counts(job_functions(jobs.read_stats(file)), sites)
+            functions = job_functions(jobs.read_stats(file))
+            check_counts(functions, sites)
+            check_messages(functions)
 
 
 def printed_once():
