@@ -3,9 +3,6 @@
 
 #include "host/host.h"
 
-/* Home messages of a collective carry its tag; more are never under way than this at a time. */
-#define HOME_TAGS (1 << 24)
-
 static bool is_alone(const struct wsp_schedule *s)
 {
     return wsp_comm_here(s->comm)->n_ranks == 1;
@@ -78,9 +75,10 @@ int wsp_phase_bcast_bytes(struct wsp_schedule *s, int root, void *bytes, uint64_
     return err == MPI_SUCCESS ? wsp_phase_bcast(s, root, bytes, count, type, n_bytes) : err;
 }
 
+/* Home messages of a collective carry its tag; more are never under way at a time. */
 static int home_tag(const struct wsp_schedule *s)
 {
-    return (int)(s->tag % HOME_TAGS);
+    return (int)(s->tag % WSP_HOME_TAGS_TALK);
 }
 
 int wsp_phase_send(struct wsp_schedule *s, int home_rank, const void *buffer, int count,

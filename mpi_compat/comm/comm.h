@@ -45,6 +45,8 @@ struct wsp_comm {
 
 /* Tags on the collective context: those of collectives lie below this, those of wsp_talk above. */
 #define WSP_TAG_TALK UINT32_C(0x40000000)
+/* Likewise of home messages on phase2. */
+#define WSP_HOME_TAGS_TALK (1 << 26)
 
 /* NULL for a home communicator. wsp_comm_of_slow is for handles other than MPI_COMM_WORLD. */
 struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* MPI_Comm_create_group: only the members of the group take part. */
+/* MPI_Comm_create_group: only the members of the group take part. On a home communicator they meet
+ * before they call the host, so that none sleeps there while another is still on its way. */
 #include "comm/agree.h"
 #include "comm/talk.h"
 #include "host/error.h"
@@ -22,7 +23,6 @@ static int confer(struct wsp_comm *comm, const int *ranks, int n, int tag, struc
         code = wsp_talk_send(comm, ranks[0], tag, word, sizeof *word);
         return code ? code : wsp_talk_receive(comm, ranks[0], tag, word, sizeof *word);
     }
-    word->context = wsp_comm_draw_context();
     for (int i = 1; i < n && !code; i++) {
         struct word theirs;
         code = wsp_talk_receive(comm, ranks[i], tag, &theirs, sizeof theirs);
@@ -60,7 +60,7 @@ static int create_at_home(struct wsp_comm *comm, const struct wsp_members *membe
 static int create(struct wsp_comm *comm, const struct wsp_members *members, const int *ranks,
                   int tag, MPI_Comm *made)
 {
-    struct word word = {0};
+    struct word word = {.context = comm->rank == ranks[0] ? wsp_comm_draw_context() : 0};
     int code = confer(comm, ranks, members->size, tag, &word);
     if (!code)
         code = word.code;
@@ -69,9 +69,44 @@ static int create(struct wsp_comm *comm, const struct wsp_members *members, cons
     return code ? code : wsp_adopt(*made, members, word.context);
 }
 
+/* The members' world ranks are their ranks in the world's communicator. MPI_ERR_GROUP: one of them
+ * is at another site. */
+static int meet_at_home(const struct wsp_members *members, int tag)
+{
+    struct word word = {0};
+    int n_home = 0, *ranks = malloc(((size_t)members->size + 1) * sizeof *ranks);
+    if (!ranks)
+        return MPI_ERR_NO_MEM;
+    for (int i = 0; i < members->size; i++) {
+        ranks[i] = (int)members->world[i];
+        n_home += wsp_comm_world->home[ranks[i]] >= 0;
+    }
+    int code = n_home < members->size ? MPI_ERR_GROUP : MPI_SUCCESS;
+    if (!code && wsp_members_find(members, wsp_job.world_rank) >= 0)
+        code = confer(wsp_comm_world, ranks, members->size, tag, &word);
+    free(ranks);
+    return code;
+}
+
+/* What is wrong with tag and group alone the host says. */
+static int create_on_home(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *newcomm)
+{
+    struct wsp_members members = {0};
+    int code = MPI_SUCCESS;
+    if (tag >= 0 && group != MPI_GROUP_NULL && !wsp_group_members(group, &members))
+        code = meet_at_home(&members, tag);
+    free(members.world);
+    if (!code)
+        return host.Comm_create_group(handle, group, tag, newcomm);
+    *newcomm = MPI_COMM_NULL;
+    return wsp_raise(handle, code);
+}
+
 int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *newcomm)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
+    if (!comm)
+        return create_on_home(handle, group, tag, newcomm);
     struct wsp_members members = {0};
     MPI_Comm made = MPI_COMM_NULL;
     int *ranks = NULL;

@@ -19,13 +19,20 @@ static uint32_t wide_tag(int tag)
     return WSP_TAG_TALK | ((uint32_t)tag & (WSP_TAG_TALK - 1));
 }
 
+/* Home messages share the private communicator with those of collectives, whose tags lie below. The
+ * smallest MPI_TAG_UB of a host is 2^28 - 1. */
+static int home_tag(int tag)
+{
+    return WSP_HOME_TAGS_TALK | (tag & (WSP_HOME_TAGS_TALK - 1));
+}
+
 static int start_send(struct wsp_comm *comm, int dest, int tag, const void *data, uint64_t n,
                       struct talk *talk)
 {
     talk->is_home = comm->home[dest] >= 0;
     if (talk->is_home)
-        return host.Isend(data, (int)n, MPI_BYTE, comm->home[dest], tag & (WSP_TAG_TALK - 1),
-                          comm->phase2, &talk->request);
+        return host.Isend(data, (int)n, MPI_BYTE, comm->home[dest], home_tag(tag), comm->phase2,
+                          &talk->request);
     wsp_internal_send(comm, dest, wide_tag(tag), data, n, 0, &talk->send);
     talk->op = &talk->send;
     return MPI_SUCCESS;
@@ -36,8 +43,8 @@ static int start_receive(struct wsp_comm *comm, int source, int tag, void *data,
 {
     talk->is_home = comm->home[source] >= 0;
     if (talk->is_home)
-        return host.Irecv(data, (int)n, MPI_BYTE, comm->home[source], tag & (WSP_TAG_TALK - 1),
-                          comm->phase2, &talk->request);
+        return host.Irecv(data, (int)n, MPI_BYTE, comm->home[source], home_tag(tag), comm->phase2,
+                          &talk->request);
     wsp_internal_receive(comm, source, wide_tag(tag), data, n, &talk->receive);
     talk->op = &talk->receive.op;
     return MPI_SUCCESS;

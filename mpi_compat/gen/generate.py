@@ -60,7 +60,7 @@ def group_expressions(function):
 
 def route_condition(function):
     """True: straight to the host."""
-    if function.route in ('request', 'message', 'buffered'):
+    if function.route in ('request', 'message', 'buffered', 'members'):
         return f'WSP_ROUTE_{function.route}()'
     handles = group_expressions if function.route == 'group' else comm_expressions
     return ' && '.join(f'WSP_ROUTE_{function.route}({c})' for c in handles(function))

@@ -5,7 +5,7 @@ import re
 
 CLASSES = ('untouched', 'local', 'dual', 'refused')
 ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message',
-          'buffered', 'group')
+          'buffered', 'group', 'members')
 FLAGS = ('-', 'reenters', 'fragile', 'fortran')
 FIRST_RELEASE = '0.1'
 

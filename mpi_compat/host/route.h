@@ -31,6 +31,9 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
  */
 #define WSP_ROUTE_coll(comm) WSP_IS_STRAIGHT()
 
+/* Collectives of some members: they too must not sleep in the host. */
+#define WSP_ROUTE_members() WSP_IS_STRAIGHT()
+
 /* Requests: the host's in one call while nothing of ours is outstanding nor may become so. */
 #define WSP_ROUTE_request()                                                                        \
     (WSP_IS_STRAIGHT() || (wsp_request_n_known() == 0 && !wsp_job.is_threaded))

@@ -326,10 +326,37 @@ static void polling_at_home(void)
     }
 }
 
+/* Whoever leads a site makes a communicator of it first and waits for the collective then. */
+static void group_created_at_home(void)
+{
+    int rank, zero = 0, sum = -1;
+    if (world.home == MPI_COMM_NULL) {
+        skip("there is no home communicator");
+        return;
+    }
+    MPI_Group group;
+    MPI_Comm_rank(world.home, &rank);
+    MPI_Comm_group(world.home, &group);
+    for (int i = 0; i < 20; i++) {
+        MPI_Comm made;
+        MPI_Request request;
+        MPI_Iallreduce(&zero, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &request);
+        if (rank > 0)
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+        MPI_Comm_create_group(world.home, group, TAG, &made);
+        if (rank == 0)
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+        CHECK(made != MPI_COMM_NULL);
+        MPI_Comm_free(&made);
+    }
+    MPI_Group_free(&group);
+}
+
 const struct mpi_case cases[] = {{"many_at_once", many_at_once, false},
                                  {"between_messages", between_messages, false},
                                  {"opposite_orders", opposite_orders, false},
                                  {"freed_while_in_use", freed_while_in_use, false},
                                  {"polled_between_work", polled_between_work, false},
                                  {"polling_at_home", polling_at_home, false},
+                                 {"group_created_at_home", group_created_at_home, false},
                                  {NULL, NULL, false}};
