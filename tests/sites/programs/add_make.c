@@ -121,6 +121,8 @@ void plan_add_make(struct plan *plan)
     struct make *make = &plan->makes[item];
     make->way = (enum way)draw_below(&plan->state, N_WAYS);
     make->parent = draw_parent(plan);
+    if (make->way == CREATE_GROUP && plan->teams[make->parent].has_any_tag)
+        make->way = CREATE; /* its tag must be safe: no receive may take it */
     make->first_team = plan->n_teams;
     uint32_t ranks = team_bits(&plan->teams[make->parent]);
     if (make->way == CREATE || make->way == CREATE_GROUP)

@@ -57,13 +57,18 @@ struct vectors {
     int sent[MAX_RANKS], sent_at[MAX_RANKS], got[MAX_RANKS], got_at[MAX_RANKS];
 };
 
-/* For ALLGATHERV a rank's own count stands everywhere. */
+static bool is_varied(enum collective_kind kind)
+{
+    return kind == ALLGATHERV || kind == ALLTOALLV || kind == REDUCE_SCATTER;
+}
+
+/* A rank's own count stands everywhere but for ALLTOALLV. */
 static void fill_vectors(const struct view *v, struct vectors *w)
 {
     int sent_at = 0, got_at = 0;
     for (int r = 0; r < v->n; r++) {
         w->sent[r] = varied(v, v->me, r);
-        w->got[r] = v->c->kind == ALLGATHERV ? v->count + r % VARIED : varied(v, r, v->me);
+        w->got[r] = v->c->kind == ALLTOALLV ? varied(v, r, v->me) : v->count + r % VARIED;
         w->sent_at[r] = sent_at;
         w->got_at[r] = got_at;
         sent_at += w->sent[r];
@@ -86,19 +91,22 @@ static struct vectors *vectors_of(uint32_t *in, const struct view *v)
 }
 
 static int start_vectors(const struct view *v, const uint32_t *in, uint32_t *out, struct vectors *w,
-                         MPI_Comm comm, MPI_Request *request)
+                         MPI_Comm comm, MPI_Request *r)
 {
     const MPI_Datatype type = MPI_UINT32_T;
+    const int *got = w->got, *at = w->got_at, *sent = w->sent, *sent_at = w->sent_at;
     fill_vectors(v, w);
-    if (v->c->kind == ALLGATHERV)
-        return request
-                   ? MPI_Iallgatherv(in, w->got[v->me], type, out, w->got, w->got_at, type, comm,
-                                     request)
-                   : MPI_Allgatherv(in, w->got[v->me], type, out, w->got, w->got_at, type, comm);
-    return request
-               ? MPI_Ialltoallv(in, w->sent, w->sent_at, type, out, w->got, w->got_at, type, comm,
-                                request)
-               : MPI_Alltoallv(in, w->sent, w->sent_at, type, out, w->got, w->got_at, type, comm);
+    switch (v->c->kind) {
+    case ALLGATHERV:
+        return r ? MPI_Iallgatherv(in, got[v->me], type, out, got, at, type, comm, r)
+                 : MPI_Allgatherv(in, got[v->me], type, out, got, at, type, comm);
+    case REDUCE_SCATTER:
+        return r ? MPI_Ireduce_scatter(in, out, got, type, MPI_SUM, comm, r)
+                 : MPI_Reduce_scatter(in, out, got, type, MPI_SUM, comm);
+    default:
+        return r ? MPI_Ialltoallv(in, sent, sent_at, type, out, got, at, type, comm, r)
+                 : MPI_Alltoallv(in, sent, sent_at, type, out, got, at, type, comm);
+    }
 }
 
 static int start_moving(const struct view *v, const void *in, void *out, MPI_Comm comm,
@@ -140,6 +148,9 @@ static int start_reducing(const struct view *v, const void *in, void *out, MPI_C
     case ALLREDUCE:
         return r ? MPI_Iallreduce(in, out, n, type, MPI_SUM, comm, r)
                  : MPI_Allreduce(in, out, n, type, MPI_SUM, comm);
+    case REDUCE_SCATTER_BLOCK:
+        return r ? MPI_Ireduce_scatter_block(in, out, n, type, MPI_SUM, comm, r)
+                 : MPI_Reduce_scatter_block(in, out, n, type, MPI_SUM, comm);
     case SCAN:
         return r ? MPI_Iscan(in, out, n, type, MPI_SUM, comm, r)
                  : MPI_Scan(in, out, n, type, MPI_SUM, comm);
@@ -151,7 +162,8 @@ static int start_reducing(const struct view *v, const void *in, void *out, MPI_C
 
 static bool is_reducing(enum collective_kind kind)
 {
-    return kind == REDUCE || kind == ALLREDUCE || kind == SCAN || kind == EXSCAN;
+    return kind == REDUCE || kind == ALLREDUCE || kind == SCAN || kind == EXSCAN ||
+           kind == REDUCE_SCATTER_BLOCK;
 }
 
 static void make_buffers(struct actor *actor, const struct view *v)
@@ -178,7 +190,7 @@ void collective_start(struct actor *actor, int item)
     const void *sent = v.c->is_in_place ? MPI_IN_PLACE : in;
     if (v.c->is_in_place)
         place_input(&v, in, out);
-    if (v.c->kind == ALLGATHERV || v.c->kind == ALLTOALLV)
+    if (is_varied(v.c->kind))
         start_vectors(&v, in, out, vectors_of(in, &v), comm, r);
     else if (is_reducing(v.c->kind))
         start_reducing(&v, sent, out, comm, r);
@@ -204,6 +216,8 @@ static uint32_t expected(const struct view *v, int i)
         return given(v, v->c->root, v->me * n + i);
     case ALLTOALL:
         return given(v, block, v->me * n + within);
+    case REDUCE_SCATTER_BLOCK:
+        return sum(v, 0, v->n, v->me * n + i);
     case SCAN:
         return sum(v, 0, v->me + 1, i);
     case EXSCAN:
@@ -239,6 +253,15 @@ static void check_word(const struct actor *actor, const struct view *v, size_t i
         fail(actor, "collective %d: at %zu stands %08x, not %08x", v->item, i, word, right);
 }
 
+static void check_scattered(const struct actor *actor, const struct view *v)
+{
+    struct vectors w;
+    fill_vectors(v, &w);
+    for (int i = 0; i < (int)room(v); i++)
+        check_word(actor, v, (size_t)i,
+                   i < w.got[v->me] ? sum(v, 0, v->n, w.got_at[v->me] + i) : POISON);
+}
+
 static void check_vectors(const struct actor *actor, const struct view *v)
 {
     struct vectors w;
@@ -268,7 +291,9 @@ static void check_plain(const struct actor *actor, const struct view *v)
 void collective_done(struct actor *actor, int item)
 {
     struct view v = view_of(actor, item);
-    if (v.c->kind == ALLGATHERV || v.c->kind == ALLTOALLV)
+    if (v.c->kind == REDUCE_SCATTER)
+        check_scattered(actor, &v);
+    else if (is_varied(v.c->kind))
         check_vectors(actor, &v);
     else
         check_plain(actor, &v);

@@ -96,6 +96,8 @@ enum collective_kind {
     EXSCAN,
     ALLGATHERV,
     ALLTOALLV,
+    REDUCE_SCATTER,
+    REDUCE_SCATTER_BLOCK,
     N_COLLECTIVES
 };
 

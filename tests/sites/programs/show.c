@@ -4,9 +4,13 @@
 
 static const char *const ways[] = {"dup",    "dup with info",    "split", "split by memory",
                                    "create", "create from group"};
-static const char *const collectives[] = {"barrier", "bcast",   "reduce",     "allreduce",
-                                          "gather",  "scatter", "allgather",  "alltoall",
-                                          "scan",    "exscan",  "allgatherv", "alltoallv"};
+static const char *const collectives[] = {"barrier",        "bcast",
+                                          "reduce",         "allreduce",
+                                          "gather",         "scatter",
+                                          "allgather",      "alltoall",
+                                          "scan",           "exscan",
+                                          "allgatherv",     "alltoallv",
+                                          "reduce_scatter", "reduce_scatter_block"};
 
 static void describe_message(const struct plan *plan, int item, char *text, size_t size)
 {
