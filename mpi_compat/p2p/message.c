@@ -168,25 +168,32 @@ static int receive_wide(struct message *message, MPI_Message *handle,
     return MPI_SUCCESS;
 }
 
+/* The host may give its handle to another thread at once: it is forgotten before. */
+static int receive_home(struct message *message, MPI_Message *handle, const struct wsp_arguments *a,
+                        MPI_Request *request)
+{
+    struct wsp_comm *comm = wsp_comm_hold(message->comm);
+    MPI_Message key = *handle;
+    message_delete(message, key);
+    int code = host.Imrecv((void *)a->buffer, a->count, a->type, handle, request);
+    if (code)
+        message_new(comm, NULL, key);
+    else if (!wsp_request_new(WSP_REQUEST_NOTE, comm, *request))
+        wsp_job_abort(1, "out of memory for the note beside a receive");
+    wsp_comm_release(comm);
+    return code;
+}
+
 int wide_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MPI_Request *request)
 {
     struct message *message = message_of(*handle);
-    MPI_Message key = *handle;
     if (!message)
         return host.Imrecv(buf, count, type, handle, request);
     struct wsp_arguments arguments = {.buffer = buf, .count = count, .type = type, .peer = 0};
-    if (message->arrival) {
-        int code =
-            wsp_host_recv(&arguments, MPI_PROC_NULL, message->comm->handle, MPI_STATUS_IGNORE);
-        return code ? code : receive_wide(message, handle, &arguments, request);
-    }
-    int code = host.Imrecv(buf, count, type, handle, request);
-    if (!code) {
-        if (!wsp_request_new(WSP_REQUEST_NOTE, message->comm, *request))
-            wsp_job_abort(1, "out of memory for the note beside a receive");
-        message_delete(message, key);
-    }
-    return code;
+    if (!message->arrival)
+        return receive_home(message, handle, &arguments, request);
+    int code = wsp_host_recv(&arguments, MPI_PROC_NULL, message->comm->handle, MPI_STATUS_IGNORE);
+    return code ? code : receive_wide(message, handle, &arguments, request);
 }
 
 int wide_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *handle, MPI_Status *status)

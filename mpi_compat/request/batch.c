@@ -42,6 +42,8 @@ int wsp_batch_open(struct wsp_batch *batch, int count, MPI_Request *requests)
             batch->n_wide++;
             batch->n_active += request->is_active;
         } else if (handle != MPI_REQUEST_NULL) {
+            if (request)
+                wsp_note_hide(request);
             batch->position[batch->n_host] = i;
             batch->host[batch->n_host++] = handle;
         }
@@ -51,6 +53,9 @@ int wsp_batch_open(struct wsp_batch *batch, int count, MPI_Request *requests)
 
 void wsp_batch_close(struct wsp_batch *batch)
 {
+    for (int k = 0; k < batch->n_host; k++)
+        if (batch->known[batch->position[k]])
+            wsp_note_show(batch->known[batch->position[k]]);
     free(batch->memory);
 }
 

@@ -102,7 +102,8 @@ void wsp_request_delete(struct wsp_request *request)
         host.Type_free(&request->arguments.type);
     free(request->packed);
     pool_lock();
-    wsp_map_take(&known, key_of(request->handle));
+    if (!request->is_hidden)
+        wsp_map_take(&known, key_of(request->handle));
     atomic_fetch_sub_explicit(&wsp_request_n_known_, 1, memory_order_relaxed);
     if (request->kind != WSP_REQUEST_NOTE)
         give_handle(request->handle);
@@ -113,6 +114,28 @@ void wsp_request_delete(struct wsp_request *request)
     pool_unlock();
     if (comm)
         wsp_comm_release(comm);
+}
+
+void wsp_note_hide(struct wsp_request *note)
+{
+    if (!wsp_job.is_threaded)
+        return;
+    pool_lock();
+    wsp_map_take(&known, key_of(note->handle));
+    note->is_hidden = true;
+    pool_unlock();
+}
+
+void wsp_note_show(struct wsp_request *note)
+{
+    if (!note->is_hidden)
+        return;
+    pool_lock();
+    wsp_err err = wsp_map_put(&known, key_of(note->handle), note);
+    note->is_hidden = false;
+    pool_unlock();
+    if (err)
+        wsp_job_abort(1, "out of memory for the note beside a receive");
 }
 
 void wsp_request_fini(void)

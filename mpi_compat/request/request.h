@@ -43,6 +43,7 @@ struct wsp_request {
     MPI_Comm home_comm;
     bool is_persistent, is_active;
     bool is_cancelled;
+    bool is_hidden; /* a note out of the map, see wsp_note_hide */
     struct wsp_arguments arguments;
     void *packed; /* packed bytes where the type is not contiguous; malloc'ed */
 
@@ -115,6 +116,12 @@ bool wsp_request_has_failed(struct wsp_request *request);
 
 /* Fills a status only, for MPI_Request_get_status of a complete one. */
 void wsp_request_peek(struct wsp_request *request, MPI_Status *status);
+
+/* Before a call of the host that may end a note's request: from then on another thread may get its
+ * handle for a request of its own, so under MPI_THREAD_MULTIPLE the note leaves the map. Afterwards
+ * wsp_note_settle, or wsp_note_show if the request lives on. */
+void wsp_note_hide(struct wsp_request *note);
+void wsp_note_show(struct wsp_request *note);
 
 /* After the host has completed requests: translates the status of a note and, unless the request
  * lives on (persistent, or not complete: *handle is not null), deletes the note. */

@@ -21,9 +21,10 @@ void wsp_status_empty(MPI_Status *status)
 
 void wsp_note_settle(struct wsp_request *note, MPI_Request handle, MPI_Status *status)
 {
-    if (handle != MPI_REQUEST_NULL && !note->is_persistent)
-        return;
-    wsp_status_translate(note->comm, status);
+    if (handle == MPI_REQUEST_NULL || note->is_persistent)
+        wsp_status_translate(note->comm, status);
     if (handle == MPI_REQUEST_NULL)
         wsp_request_delete(note);
+    else
+        wsp_note_show(note);
 }

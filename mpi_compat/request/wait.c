@@ -27,6 +27,7 @@ int wide_Wait(MPI_Request *handle, MPI_Status *status)
     if (!request)
         return wait_host(handle, status);
     if (request->kind == WSP_REQUEST_NOTE) {
+        wsp_note_hide(request);
         int code = wait_host(handle, status);
         wsp_note_settle(request, *handle, status);
         return code;
@@ -42,9 +43,13 @@ int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
     struct wsp_request *request = handle && flag ? wsp_request_of(*handle) : NULL;
     if (!request || request->kind == WSP_REQUEST_NOTE) {
         wsp_progress_glance();
+        if (request)
+            wsp_note_hide(request);
         int code = host.Test(handle, flag, status);
         if (request && (*flag || code))
             wsp_note_settle(request, *handle, status);
+        else if (request)
+            wsp_note_show(request);
         return code;
     }
     struct wsp_pause pause = {0};
@@ -79,8 +84,11 @@ int wide_Request_free(MPI_Request *handle)
     if (!request)
         return host.Request_free(handle);
     if (request->kind == WSP_REQUEST_NOTE) {
+        wsp_note_hide(request);
         int code = host.Request_free(handle);
-        if (!code)
+        if (code)
+            wsp_note_show(request);
+        else
             wsp_request_delete(request);
         return code;
     }
