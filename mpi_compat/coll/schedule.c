@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINGER_NS (200 * WSP_NS_PER_US)
+#define LINGER_NS (500 * WSP_NS_PER_US)
 
 atomic_int wsp_coll_n_running;
 
