@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Making communicators out of a spanning one: MPI_Comm_dup, _dup_with_info, _split, _split_type,
- * _create. All members of the parent agree; everyone at a site has entered when the host is called,
- * so that call needs nobody from elsewhere. */
+/* Making communicators out of a spanning one: MPI_Comm_dup, _dup_with_info, _split, _create. All
+ * members of the parent agree; everyone at a site has entered when the host is called, so that call
+ * needs nobody from elsewhere. */
 #include "comm/agree.h"
 #include "host/error.h"
 #include "host/home.h"
@@ -102,13 +102,6 @@ int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)
         return wsp_raise(handle, code);
     *newcomm = split;
     return MPI_SUCCESS;
-}
-
-/* Ranks that share memory are at one site: the result is a home communicator. */
-int wide_Comm_split_type(MPI_Comm handle, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
-{
-    int code = wsp_home_enter(handle);
-    return code ? code : host.Comm_split_type(handle, split_type, key, info, newcomm);
 }
 
 /* The host's part: all home members take part, those outside of the group with none. */

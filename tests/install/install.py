@@ -42,7 +42,8 @@ def environment():
 
 def check_files(prefix, libdir):
     for name in ('bin/widespan', f'{libdir}/widespan/libwidespan-openmpi.so',
-                 'include/widespan/error.h', 'include/widespan/path.h',
+                 'include/widespan/error.h', 'include/widespan/mpi.h',
+                 'include/widespan/path.h',
                  f'{libdir}/pkgconfig/widespan-openmpi.pc', 'share/man/man1/widespan.1'):
         require(os.path.exists(os.path.join(prefix, name)), f'{name} is not installed')
 

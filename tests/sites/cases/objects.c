@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What hangs on a communicator: predefined attributes and the program's own, its name, its info,
- * its error handler. */
+ * its error handler; and the communicator of a rank's own site. */
 #include "cases.h"
+
+#include <widespan/mpi.h>
 
 #include <limits.h>
 #include <string.h>
@@ -249,7 +251,85 @@ static void errors_after_the_free(void)
     CHECK(n_raised == 1 && seen_class == MPI_ERR_TRUNCATE);
 }
 
-const struct mpi_case cases[] = {{"predefined_attributes", predefined_attributes, false},
+/* Holds that these are the members of comm at this rank's site, the last first. */
+static void check_site(MPI_Comm site, MPI_Comm comm)
+{
+    int size, n, rank, ranks[MAX_WORLD], worlds[MAX_WORLD], expected = 0;
+    MPI_Comm_size(comm, &size);
+    MPI_Allgather(&world.rank, 1, MPI_INT, worlds, 1, MPI_INT, comm);
+    CHECK(site != MPI_COMM_NULL);
+    MPI_Comm_size(site, &n);
+    MPI_Comm_rank(site, &rank);
+    MPI_Allgather(&world.rank, 1, MPI_INT, ranks, 1, MPI_INT, site);
+    for (int i = world.size - 1; i >= 0; i--)
+        for (int k = 0; k < size; k++)
+            if (worlds[k] == i && world.site[i] == world.site[world.rank])
+                CHECK(expected < n && ranks[expected++] == i);
+    CHECK(expected == n && ranks[rank] == world.rank);
+}
+
+static void try_site(MPI_Comm comm)
+{
+    MPI_Comm site = MPI_COMM_NULL;
+    MPI_Info info;
+    CHECK(MPI_Comm_split_type(comm, WIDESPAN_COMM_TYPE_SITE, -world.rank, MPI_INFO_NULL, &site) ==
+          MPI_SUCCESS);
+    check_site(site, comm);
+    MPI_Comm_free(&site);
+    MPI_Info_create(&info);
+    MPI_Info_set(info, "widespan_split", "site");
+    CHECK(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, -world.rank, info, &site) == MPI_SUCCESS);
+    check_site(site, comm);
+    MPI_Comm_free(&site);
+    MPI_Info_free(&info);
+}
+
+static void own_site(void)
+{
+    MPI_Comm comm, site = MPI_COMM_WORLD;
+    try_site(MPI_COMM_WORLD);
+    MPI_Comm_split(MPI_COMM_WORLD, world.rank % 2, world.rank * 3 % 5, &comm);
+    try_site(comm);
+    MPI_Comm_free(&comm);
+    if (world.home != MPI_COMM_NULL)
+        try_site(world.home);
+    /* Those who take no part hear from the others what is asked for. */
+    bool is_out = home_partner(world.rank) > world.rank;
+    MPI_Comm_split_type(MPI_COMM_WORLD, is_out ? MPI_UNDEFINED : WIDESPAN_COMM_TYPE_SITE, 0,
+                        MPI_INFO_NULL, &site);
+    CHECK((site == MPI_COMM_NULL) == is_out);
+    if (!is_out)
+        MPI_Comm_free(&site);
+    MPI_Comm_split_type(MPI_COMM_WORLD, is_out ? MPI_UNDEFINED : MPI_COMM_TYPE_SHARED, 0,
+                        MPI_INFO_NULL, &site);
+    CHECK((site == MPI_COMM_NULL) == is_out);
+    if (!is_out)
+        MPI_Comm_free(&site);
+}
+
+static void members_that_disagree(void)
+{
+    MPI_Comm site = MPI_COMM_WORLD;
+    bool is_first = true;
+    for (int i = 0; i < world.rank; i++)
+        is_first = is_first && world.site[i] != world.site[world.rank];
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    int code = MPI_Comm_split_type(MPI_COMM_WORLD,
+                                   is_first ? MPI_COMM_TYPE_SHARED : WIDESPAN_COMM_TYPE_SITE, 0,
+                                   MPI_INFO_NULL, &site);
+    bool is_alone = home_partner(world.rank) < 0;
+    CHECK(class_of(code) == (is_alone ? MPI_SUCCESS : MPI_ERR_ARG));
+    CHECK((site == MPI_COMM_NULL) == !is_alone);
+    if (is_alone)
+        MPI_Comm_free(&site);
+    CHECK(class_of(MPI_Comm_split_type(MPI_COMM_WORLD, 123456, 0, MPI_INFO_NULL, &site)) ==
+          MPI_ERR_ARG);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+}
+
+const struct mpi_case cases[] = {{"own_site", own_site, false},
+                                 {"members_that_disagree", members_that_disagree, false},
+                                 {"predefined_attributes", predefined_attributes, false},
                                  {"largest_tag", largest_tag, false},
                                  {"attributes_of_the_program", attributes_of_the_program, false},
                                  {"names", names, false},
