@@ -34,6 +34,7 @@ def expected(sites):
     rooted = size * others  # messages of a rooted one
     blocks = sum(ranks * (size - ranks) for ranks in sites)  # that cross: to each root, or in one call
     later = size * n * others // 2
+    steps = size * 2 * n  # around the ring, both ways, from site to site
     return {
         'Barrier': (size * pairs, 0),
         'Bcast': (rooted, rooted * BLOCK),
@@ -52,6 +53,8 @@ def expected(sites):
         'Reduce_scatter_block': (size * pairs, size * others * size * BLOCK),
         'Scan': (later, later * BLOCK),
         'Exscan': (later, later * BLOCK),
+        **{f'Neighbor_{name}': (steps, steps * BLOCK)
+           for name in ('allgather', 'allgatherv', 'alltoall', 'alltoallv', 'alltoallw')},
     }
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every collective of MPI_COMM_WORLD as a call without arguments, for programs that count or time
- * them. Each rank's block is every_count integers; what comes out is not looked at. */
+/* Every collective of MPI_COMM_WORLD, and of the ring of its ranks, as a call without arguments,
+ * for programs that count or time them. Each rank's block is every_count integers; what comes out
+ * is not looked at. */
 #ifndef EVERY_H
 #define EVERY_H
 
