@@ -29,6 +29,7 @@ void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step
         return NULL;
     wsp_node_init(&s->node);
     s->comm = wsp_comm_hold(comm);
+    atomic_fetch_add(&comm->n_handle_users, 1);
     s->tag = comm->coll_sequence++ % WSP_TAG_TALK;
     s->steps = steps;
     s->function = wsp_function;
@@ -84,6 +85,12 @@ int wsp_schedule_open_exchange(struct wsp_schedule *s, int n_max)
     int err = wsp_exchange_open(&s->exchange, s->comm, s->tag, n_max);
     s->has_exchange = err == MPI_SUCCESS;
     return err;
+}
+
+static void let_go_of(struct wsp_comm *comm)
+{
+    atomic_fetch_sub(&comm->n_handle_users, 1);
+    wsp_comm_release(comm);
 }
 
 static void note_error(struct wsp_schedule *s, int err)
@@ -226,7 +233,7 @@ static void hand_to_request(struct wsp_schedule *s)
     release(s);
     free(s);
     atomic_store_explicit(&request->op.done, true, memory_order_release);
-    wsp_comm_release(comm);
+    let_go_of(comm);
 }
 
 bool wsp_coll_progress(void)
@@ -285,7 +292,7 @@ static int drive(struct wsp_schedule *s)
     free(s);
     if (err != MPI_SUCCESS && !is_raised)
         wsp_raise(comm->handle, err);
-    wsp_comm_release(comm);
+    let_go_of(comm);
     return err;
 }
 

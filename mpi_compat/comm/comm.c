@@ -166,18 +166,36 @@ struct wsp_comm *wsp_comm_stand_in(MPI_Comm handle)
     return comm;
 }
 
+/* Requests that are left report their errors on the other communicator of the same processes, to
+ * the same handler. */
+static int free_handle(struct wsp_comm *comm)
+{
+    MPI_Comm handle = comm->handle;
+    MPI_Errhandler handler;
+    int code = host.Comm_get_errhandler(handle, &handler);
+    if (code)
+        return code;
+    code = host.Comm_free(&handle);
+    if (!code) {
+        comm->is_handle_free = true;
+        comm->handle = comm->phase2;
+        if (atomic_load(&comm->n_references) > 1)
+            code = host.Comm_set_errhandler(comm->phase2, handler);
+    }
+    host.Errhandler_free(&handler);
+    return code;
+}
+
 int wsp_comm_close(struct wsp_comm *comm)
 {
     MPI_Comm handle = comm->handle;
     int code = MPI_SUCCESS;
     table_enter();
     /* Still in the table: the delete callbacks may ask the communicator for its size. */
-    if (atomic_load(&comm->n_references) == 1) {
-        code = host.Comm_free(&handle);
-        comm->is_handle_free = !code;
-    }
+    if (atomic_load(&comm->n_handle_users) == 0)
+        code = free_handle(comm);
     if (!code)
-        wsp_map_take(&table, (uint64_t)(uintptr_t)comm->handle);
+        wsp_map_take(&table, (uint64_t)(uintptr_t)handle);
     table_leave();
     if (!code)
         wsp_comm_release(comm);

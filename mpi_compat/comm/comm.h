@@ -38,7 +38,8 @@ struct wsp_comm {
     uint32_t n_contexts;    /* contexts drawn by this process as first member of a new group */
     struct wsp_topology *topology; /* owned; NULL: none */
     atomic_int n_references;
-    bool is_handle_free; /* the host has freed the handle already */
+    atomic_int n_handle_users; /* references that need the handle itself: see wsp_comm_close */
+    bool is_handle_free;       /* the host has freed it; handle is phase2 then, for errors */
 };
 
 #define WSP_CONTEXT_COLL UINT64_C(1)
@@ -99,8 +100,9 @@ int wsp_comm_register_pair(MPI_Comm handle, MPI_Comm phase2, uint32_t *world, in
 struct wsp_comm *wsp_comm_stand_in(MPI_Comm handle);
 
 /* The program frees its handle: gives up the handle's reference. The host's delete callbacks run
- * now, or with the last request that holds the communicator. The code of one that fails is
- * returned, the host has raised it, and the communicator is as before. */
+ * now, although requests may be under way; only collectives and persistent requests keep the handle
+ * itself (n_handle_users), and then the callbacks run when the last of all is over. The code of one
+ * that fails is returned, the host has raised it, and the communicator is as before. */
 int wsp_comm_close(struct wsp_comm *comm);
 
 /* A context of the new group's first member (this process), never used before. */

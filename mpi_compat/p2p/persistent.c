@@ -18,6 +18,9 @@ static int init_ours(enum wsp_request_kind kind, const struct wsp_arguments *arg
     request->home_comm = comm;
     request->arguments = *arguments;
     request->is_persistent = true;
+    request->uses_handle = request->comm != NULL;
+    if (request->uses_handle)
+        atomic_fetch_add(&request->comm->n_handle_users, 1);
     request->is_active = false;
     int code = host.Type_dup(arguments->type, &request->arguments.type);
     if (code) {

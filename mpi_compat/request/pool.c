@@ -98,6 +98,7 @@ struct wsp_request *wsp_request_new(enum wsp_request_kind kind, struct wsp_comm 
 void wsp_request_delete(struct wsp_request *request)
 {
     struct wsp_comm *comm = request->comm;
+    bool uses_handle = request->uses_handle;
     if (request->arguments.is_type_held)
         host.Type_free(&request->arguments.type);
     free(request->packed);
@@ -112,6 +113,8 @@ void wsp_request_delete(struct wsp_request *request)
     else
         spare = request;
     pool_unlock();
+    if (comm && uses_handle)
+        atomic_fetch_sub(&comm->n_handle_users, 1);
     if (comm)
         wsp_comm_release(comm);
 }

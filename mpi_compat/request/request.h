@@ -42,6 +42,7 @@ struct wsp_request {
     struct wsp_comm *comm; /* held; NULL: a buffered send on the home communicator home_comm */
     MPI_Comm home_comm;
     bool is_persistent, is_active;
+    bool uses_handle; /* counted in the communicator's n_handle_users */
     bool is_cancelled;
     bool is_hidden; /* a note out of the map, see wsp_note_hide */
     struct wsp_arguments arguments;
