@@ -112,8 +112,8 @@ def printed_once():
 def delays():
     """One one-way delay is enough for every collective, wherever its root is."""
     for sites in (2, 2), (2, 1, 1):
-        result = jobs.run_over(sites, [jobs.SITES / 'delays', '-T', 100, '-S', jobs.spread(sites)],
-                               200, {'WIDESPAN_EMULATE': 'rtt=120ms'}).must_pass()
+        result = jobs.run_over(sites, [jobs.SITES / 'delays', '-T', 150, '-S', jobs.spread(sites)],
+                               300, {'WIDESPAN_EMULATE': 'rtt=120ms'}).must_pass()
         jobs.expect('4 cases right' in result.out, result.describe())
         jobs.expect(result.err.count('emulating a distance (rtt=120ms)') == 1, result.describe())
 

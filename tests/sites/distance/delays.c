@@ -60,21 +60,22 @@ static double measure(const struct collective *c, int n)
     return span_s(entry, now_s());
 }
 
-/* Opens every path that a collective may use: from each root to each leader. */
-static void warm_up(void)
-{
-    for (int root = 0; root < world.size; root++)
-        for (const struct collective *c = every; c->name; c++)
-            if (strcmp(c->name, "Bcast") == 0)
-                c->run(root, NULL);
-    MPI_Barrier(MPI_COMM_WORLD);
-}
-
 static bool is_one_of(const struct collective *c, const char *const *names)
 {
     while (*names && strcmp(*names, c->name) != 0)
         names++;
     return *names != NULL;
+}
+
+/* Opens every path that a collective may use: from each root to each leader, and along the ring. */
+static void warm_up(void)
+{
+    static const char *const names[] = {"Bcast", "Neighbor_alltoall", NULL};
+    for (int root = 0; root < world.size; root++)
+        for (const struct collective *c = every; c->name; c++)
+            if (is_one_of(c, names))
+                c->run(root, NULL);
+    MPI_Barrier(MPI_COMM_WORLD);
 }
 
 static void delays_are_enough(const struct collective *c, double n_delays)
