@@ -5,6 +5,8 @@
  *
  * BYTES is what one rank gives to another (Bcast, Gather, Alltoall ...) or what is combined (Reduce
  * ...). Ranks of other sites sleep between looks for the end, and so leave the processors alone. */
+#include "median.h"
+
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -162,12 +164,6 @@ static double run(const struct collective *c, int size, long n)
     return slowest;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median over the repeats, each of which lasts about time_s / repeat seconds. */
 static double measure(const struct collective *c, int size, const struct settings *set)
 {
@@ -177,8 +173,7 @@ static double measure(const struct collective *c, int size, const struct setting
     long times = n < 1 ? 1 : n > 1e7 ? 10000000 : (long)n;
     for (int i = 0; i < set->repeat; i++)
         values[i] = run(c, size, times);
-    qsort(values, (size_t)set->repeat, sizeof *values, compare);
-    return values[set->repeat / 2];
+    return median_of(values, (size_t)set->repeat);
 }
 
 static void write_row(FILE *json, bool *is_first, const char *name, int size, double us)

@@ -9,6 +9,7 @@
  * Ranks are of one site if WIDESPAN_SITE says so, or where it is not set, if they share a host.
  * Ranks that take no part sleep between looks for a message, and so leave the processors alone. */
 #include "measure.h"
+#include "median.h"
 #include "tcp.h"
 
 #include <errno.h>
@@ -172,20 +173,6 @@ static double tell_and_run(int partner, struct command c)
     return run(partner, 1, &c);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int n)
-{
-    double sorted[REPEAT_MAX];
-    memcpy(sorted, values, (size_t)n * sizeof(*values));
-    qsort(sorted, (size_t)n, sizeof(*sorted), compare);
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
 /* Microseconds or megabytes a second for one message size: the median over the repeats, each of
  * which lasts about time_s / repeat seconds. */
 static double measure(int partner, enum kind kind, size_t size, const struct settings *set)
@@ -205,7 +192,7 @@ static double measure(int partner, enum kind kind, size_t size, const struct set
         else
             values[i] = (double)size * (kind == BOTH ? 2 : 1) / each / 1e6;
     }
-    return median(values, set->repeat);
+    return median_of(values, (size_t)set->repeat);
 }
 
 static bool wanted(const char *list, const char *word)

@@ -9,6 +9,7 @@
  * The driving side sends first; the receiving side of a stream, or else the driving side, prints.
  * Every message carries its number, which is checked. */
 #include "channel.h"
+#include "median.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -171,15 +172,9 @@ static void stream(bool drives, size_t size, double discard, double time)
     free(record.at);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void report_trips(double *trips, size_t n)
 {
-    qsort(trips, n, sizeof *trips, compare);
+    sort_values(trips, n);
     printf("{\"round_trip_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f, \"round_trips\": %zu}\n",
            trips[n / 2] * 1e3, trips[n / 10] * 1e3, trips[n * 9 / 10] * 1e3, n);
 }
