@@ -4,6 +4,7 @@
  * lands in the user's buffer at once. */
 #include "coll/coll.h"
 
+#include "coll/inter.h"
 #include "coll/allgather.h"
 #include "host/error.h"
 #include "host/host.h"
@@ -150,6 +151,9 @@ static int start(struct wsp_allgather_arguments a, MPI_Comm handle, MPI_Request 
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
+    if (comm->inter)
+        return wsp_inter_allgather(a.sendbuf, a.sendcount, a.sendtype, WSP_BLOCKS_EVEN(a.recv),
+                                   comm, request);
     int err = check(&a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);

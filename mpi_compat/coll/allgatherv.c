@@ -2,6 +2,7 @@
 /* Every rank knows every amount. Each site gathers to its leader, the leaders exchange bundles all
  * at once, each site spreads the whole. */
 #include "coll/coll.h"
+#include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -171,6 +172,9 @@ static int start(struct arguments a, MPI_Comm handle, MPI_Request *request)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
+    if (comm->inter)
+        return wsp_inter_allgather(a.sendbuf, a.sendcount, a.sendtype,
+                                   WSP_BLOCKS_VARYING(a.recv, a.displacements), comm, request);
     int err = check(&a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);

@@ -17,7 +17,7 @@ static bool is_in_place(const struct wsp_alltoall *a)
 /* What this rank gives to another: a block in its buffer, or bytes set aside. */
 static struct wsp_block given_to(const struct wsp_alltoall *a, int rank)
 {
-    struct wsp_block block = wsp_block_of(is_in_place(a) ? &a->in : &a->out, rank);
+    struct wsp_block block = wsp_block_of_rank(is_in_place(a) ? &a->in : &a->out, a->s.comm, rank);
     if (is_in_place(a))
         block.base = a->staged + a->staged_offset[rank];
     return block;
@@ -32,12 +32,12 @@ static int stage(struct wsp_alltoall *a)
         return MPI_ERR_NO_MEM;
     for (int rank = 0; rank < a->s.comm->size; rank++) {
         a->staged_offset[rank] = total;
-        total += wsp_block_of(&a->in, rank).length;
+        total += wsp_block_of_rank(&a->in, a->s.comm, rank).length;
     }
     a->staged = malloc(total + 1);
     int err = a->staged ? MPI_SUCCESS : MPI_ERR_NO_MEM;
     for (int rank = 0; err == MPI_SUCCESS && rank < a->s.comm->size; rank++) {
-        struct wsp_block block = wsp_block_of(&a->in, rank);
+        struct wsp_block block = wsp_block_of_rank(&a->in, a->s.comm, rank);
         err = wsp_type_pack(block.base, block.count, block.type, a->staged + a->staged_offset[rank],
                             block.length);
     }
@@ -49,7 +49,7 @@ static int trade_at_home(struct wsp_alltoall *a)
     const struct wsp_part *here = wsp_comm_here(a->s.comm);
     int err = MPI_SUCCESS;
     for (int i = 0; err == MPI_SUCCESS && i < here->n_ranks; i++) {
-        struct wsp_block block = wsp_block_of(&a->in, here->ranks[i]);
+        struct wsp_block block = wsp_block_of_rank(&a->in, a->s.comm, here->ranks[i]);
         err = wsp_phase_receive(&a->s, i, block.base, block.count, block.type);
     }
     for (int i = 0; err == MPI_SUCCESS && i < here->n_ranks; i++) {
@@ -78,7 +78,7 @@ static int pack_far(struct wsp_alltoall *a)
     for (int rank = 0; rank < comm->size; rank++)
         if (comm->home[rank] < 0) {
             a->n_mine += given_to(a, rank).length;
-            a->n_arrived += wsp_block_of(&a->in, rank).length;
+            a->n_arrived += wsp_block_of_rank(&a->in, a->s.comm, rank).length;
         }
     a->mine.bytes = malloc(a->n_mine + 1);
     a->arrived = malloc(a->n_arrived + 1);
@@ -129,7 +129,7 @@ static int place_far(struct wsp_schedule *s)
     int err = s->err;
     for (int p = 0; p < comm->n_parts; p++)
         for (int i = 0; p != comm->part && err == MPI_SUCCESS && i < comm->parts[p].n_ranks; i++) {
-            struct wsp_block block = wsp_block_of(&a->in, comm->parts[p].ranks[i]);
+            struct wsp_block block = wsp_block_of_rank(&a->in, a->s.comm, comm->parts[p].ranks[i]);
             err = wsp_type_unpack(from, block.length, block.base, block.count, block.type);
             from += block.length;
         }
@@ -158,10 +158,11 @@ static void close_alltoall(struct wsp_schedule *s)
 static int check(const struct wsp_blocks *out, const struct wsp_blocks *in,
                  const struct wsp_comm *comm)
 {
-    int err = in->buffer == MPI_IN_PLACE ? MPI_ERR_ARG : wsp_blocks_check(in, comm->size);
-    if (err == MPI_SUCCESS && out->buffer != MPI_IN_PLACE)
-        err = wsp_blocks_check(out, comm->size);
-    return err;
+    bool is_in_place = out->buffer == MPI_IN_PLACE;
+    if (in->buffer == MPI_IN_PLACE || (is_in_place && comm->inter))
+        return MPI_ERR_ARG;
+    int err = wsp_blocks_check(in, comm->n_peers);
+    return err == MPI_SUCCESS && !is_in_place ? wsp_blocks_check(out, comm->n_peers) : err;
 }
 
 static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, MPI_Request *request)
@@ -176,9 +177,9 @@ static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, M
     a->out = out;
     a->in = in;
     if (request)
-        err = wsp_blocks_keep(&a->in, comm->size, &a->s);
+        err = wsp_blocks_keep(&a->in, comm->n_peers, &a->s);
     if (request && err == MPI_SUCCESS && out.buffer != MPI_IN_PLACE)
-        err = wsp_blocks_keep(&a->out, comm->size, &a->s);
+        err = wsp_blocks_keep(&a->out, comm->n_peers, &a->s);
     a->s.err = err;
     return wsp_schedule_run(&a->s, request);
 }

@@ -24,10 +24,11 @@ static int n_pairs(const struct wsp_alltoall *a, int p)
     return n_here(a) * a->s.comm->parts[p].n_ranks;
 }
 
-/* Where every block is of the same size, nobody need tell its length. */
+/* Where every block is of the same size, nobody need tell its length. Between two groups those
+ * inside a group are empty. */
 static bool is_even(const struct wsp_alltoall *a)
 {
-    return a->in.is_even;
+    return a->in.is_even && !a->s.comm->inter;
 }
 
 int wsp_alltoall_ask(struct wsp_alltoall *a)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The root sends once to the leader of each other site, all at once; each site spreads it at home,
  * the root's own from the root. */
+#include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -56,6 +57,8 @@ static int start(void *buffer, int count, MPI_Datatype datatype, int root, MPI_C
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
+    if (comm->inter)
+        return wsp_inter_bcast(buffer, count, datatype, root, comm, request);
     int err = wsp_coll_check_buffer(buffer, count, datatype, &layout);
     if (err == MPI_SUCCESS)
         err = buffer == MPI_IN_PLACE ? MPI_ERR_ARG : wsp_coll_check_root(comm, root);

@@ -32,6 +32,23 @@ struct wsp_block wsp_block_of(const struct wsp_blocks *blocks, int i)
     return block;
 }
 
+struct wsp_block wsp_block_of_rank(const struct wsp_blocks *blocks, const struct wsp_comm *comm,
+                                   int rank)
+{
+    int i = rank - comm->peer_base;
+    return i >= 0 && i < comm->n_peers ? wsp_block_of(blocks, i)
+                                       : (struct wsp_block){.type = MPI_BYTE};
+}
+
+uint64_t wsp_blocks_length(const struct wsp_blocks *blocks, const struct wsp_comm *comm,
+                           const struct wsp_part *part)
+{
+    uint64_t length = 0;
+    for (int i = 0; i < part->n_ranks; i++)
+        length += wsp_block_of_rank(blocks, comm, part->ranks[i]).length;
+    return length;
+}
+
 /* Blocks that are all alike are checked even if there are none, as the host does. */
 int wsp_blocks_check(const struct wsp_blocks *blocks, int n)
 {

@@ -65,6 +65,13 @@ int wsp_blocks_check(const struct wsp_blocks *blocks, int n);
 /* Block i of checked ones. */
 struct wsp_block wsp_block_of(const struct wsp_blocks *blocks, int i);
 
+/* The block of a rank of comm, of n_peers blocks: empty if it is none of the peers. */
+struct wsp_block wsp_block_of_rank(const struct wsp_blocks *blocks, const struct wsp_comm *comm,
+                                   int rank);
+/* Packed bytes of all ranks of a part, likewise. */
+uint64_t wsp_blocks_length(const struct wsp_blocks *blocks, const struct wsp_comm *comm,
+                           const struct wsp_part *part);
+
 /* Keeps their types alive until the schedule is over. MPI code. */
 int wsp_blocks_keep(const struct wsp_blocks *blocks, int n, struct wsp_schedule *schedule);
 

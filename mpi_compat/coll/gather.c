@@ -2,6 +2,7 @@
 /* Each site gathers the packed elements of its ranks, at its leader or at the root itself; one
  * bundle from each other site goes to the root, which lays each rank's elements out with its own
  * type. What would lie there as it travels lands in place. */
+#include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -183,6 +184,9 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout = {0};
     uint64_t block;
+    if (comm->inter)
+        return wsp_inter_gather(a->sendbuf, a->sendcount, a->sendtype, WSP_BLOCKS_EVEN(a->recv),
+                                a->root, comm, request);
     int err = check(a, comm, &block, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);

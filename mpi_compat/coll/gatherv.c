@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Only the root knows all amounts. At its own site each rank sends to it; at another one the leader
  * asks each rank for its length, gathers, and sends one bundle that the root expects in length. */
+#include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -206,6 +207,10 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout = {0};
+    if (comm->inter)
+        return wsp_inter_gather(a->sendbuf, a->sendcount, a->sendtype,
+                                WSP_BLOCKS_VARYING(a->recv, a->displacements), a->root, comm,
+                                request);
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);

@@ -5,14 +5,17 @@
 
 #include <stdlib.h>
 
+bool wsp_coll_are_runs(const struct wsp_part *parts, int n_parts)
+{
+    for (int p = 0; p < n_parts; p++)
+        if (parts[p].ranks[parts[p].n_ranks - 1] - parts[p].ranks[0] != parts[p].n_ranks - 1)
+            return false;
+    return true;
+}
+
 bool wsp_coll_parts_are_runs(const struct wsp_comm *comm)
 {
-    for (int p = 0; p < comm->n_parts; p++) {
-        const struct wsp_part *part = &comm->parts[p];
-        if (part->ranks[part->n_ranks - 1] - part->ranks[0] != part->n_ranks - 1)
-            return false;
-    }
-    return true;
+    return wsp_coll_are_runs(comm->parts, comm->n_parts);
 }
 
 /* Room for count elements wherever their bytes lie: lower bounds and extents may be negative. */

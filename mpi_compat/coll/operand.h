@@ -12,6 +12,7 @@
 
 /* True if each site's ranks follow each other without others between: then the order of sites,
  * and of ranks within each, is the order of ranks. */
+bool wsp_coll_are_runs(const struct wsp_part *parts, int n_parts);
 bool wsp_coll_parts_are_runs(const struct wsp_comm *comm);
 
 /* Elements in memory, and as the bytes that travel: the same place if the type is contiguous. */

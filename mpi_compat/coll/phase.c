@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "coll/phase.h"
 
+#include "comm/inter.h"
 #include "host/host.h"
 
 static bool is_alone(const struct wsp_schedule *s)
 {
-    return wsp_comm_here(s->comm)->n_ranks == 1;
+    return s->is_one_group ? wsp_inter_here(s->comm->inter)->n_ranks == 1
+                           : wsp_comm_here(s->comm)->n_ranks == 1;
+}
+
+/* Where first and second home phases run. */
+static MPI_Comm first_comm(const struct wsp_schedule *s)
+{
+    return s->is_one_group ? s->comm->inter->near[0] : s->comm->handle;
+}
+
+static MPI_Comm second_comm(const struct wsp_schedule *s)
+{
+    return s->is_one_group ? s->comm->inter->near[1] : s->comm->phase2;
 }
 
 /* What the host finds wrong on the handle it tells the program's error handler itself. */
 static int first_phase(struct wsp_schedule *s, int err)
 {
-    s->is_raised = s->is_raised || (err != MPI_SUCCESS && s->err == MPI_SUCCESS);
+    bool is_told = err != MPI_SUCCESS && s->err == MPI_SUCCESS && !s->is_one_group;
+    s->is_raised = s->is_raised || is_told;
     return err;
 }
 
@@ -19,14 +33,14 @@ int wsp_phase_enter(struct wsp_schedule *s)
 {
     if (is_alone(s))
         return MPI_SUCCESS;
-    return first_phase(s, host.Ibarrier(s->comm->handle, wsp_schedule_slot(s)));
+    return first_phase(s, host.Ibarrier(first_comm(s), wsp_schedule_slot(s)));
 }
 
 /* Also for a rank that is alone: the host checks operation and type. */
 int wsp_phase_reduce(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, int count,
                      MPI_Datatype type, MPI_Op op, int root)
 {
-    return first_phase(s, host.Ireduce(sendbuf, recvbuf, count, type, op, root, s->comm->handle,
+    return first_phase(s, host.Ireduce(sendbuf, recvbuf, count, type, op, root, first_comm(s),
                                        wsp_schedule_slot(s)));
 }
 
@@ -35,7 +49,7 @@ int wsp_phase_scan(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, i
 {
     typeof(host.Iscan) scan = is_exclusive ? host.Iexscan : host.Iscan;
     return first_phase(
-        s, scan(sendbuf, recvbuf, count, type, op, s->comm->handle, wsp_schedule_slot(s)));
+        s, scan(sendbuf, recvbuf, count, type, op, first_comm(s), wsp_schedule_slot(s)));
 }
 
 /* n bytes for a call of the host; a type made for it lives as long as the schedule. */
@@ -53,7 +67,7 @@ int wsp_phase_gather(struct wsp_schedule *s, const void *mine, uint64_t block, v
     if (err != MPI_SUCCESS)
         return err;
     return first_phase(s, host.Igather(mine ? mine : MPI_IN_PLACE, count, type, all, count, type,
-                                       root, s->comm->handle, wsp_schedule_slot(s)));
+                                       root, first_comm(s), wsp_schedule_slot(s)));
 }
 
 int wsp_phase_bcast(struct wsp_schedule *s, int root, void *buffer, int count, MPI_Datatype type,
@@ -62,9 +76,9 @@ int wsp_phase_bcast(struct wsp_schedule *s, int root, void *buffer, int count, M
     if (is_alone(s))
         return MPI_SUCCESS;
     s->agreed = s->err;
-    int err = host.Ibcast(&s->agreed, 1, MPI_INT, root, s->comm->phase2, wsp_schedule_slot(s));
+    int err = host.Ibcast(&s->agreed, 1, MPI_INT, root, second_comm(s), wsp_schedule_slot(s));
     if (err == MPI_SUCCESS && n_bytes > 0)
-        err = host.Ibcast(buffer, count, type, root, s->comm->phase2, wsp_schedule_slot(s));
+        err = host.Ibcast(buffer, count, type, root, second_comm(s), wsp_schedule_slot(s));
     return err;
 }
 

@@ -2,6 +2,7 @@
 /* Each site reduces at home to its collector (its leader, or the root itself); the collectors send
  * their parts to each other (Allreduce) or to the root (Reduce), and whoever has all parts combines
  * them in the order of sites: everywhere the same bits. Operations are the host's to call. */
+#include "coll/inter.h"
 #include "coll/reduce.h"
 
 #include "coll/operation.h"
@@ -244,9 +245,21 @@ static const struct wsp_step *choose_steps(const struct arguments *a, struct wsp
     return a->root < 0 ? runs_to_all : runs_to_root;
 }
 
+static struct wsp_inter_operands operands_of(const struct arguments *a)
+{
+    return (struct wsp_inter_operands){.sendbuf = a->sendbuf,
+                                       .recvbuf = a->recvbuf,
+                                       .count = a->count,
+                                       .type = a->type,
+                                       .op = a->op};
+}
+
 static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *request)
 {
     struct wsp_layout layout;
+    struct wsp_inter_operands operands = operands_of(a);
+    if (comm->inter)
+        return wsp_inter_allreduce(&operands, comm, request);
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(comm->handle, err);
@@ -273,6 +286,9 @@ static int start_rooted(const struct arguments *a, MPI_Comm handle, MPI_Request 
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
+    struct wsp_inter_operands operands = operands_of(a);
+    if (comm->inter)
+        return wsp_inter_reduce(&operands, a->root, comm, request);
     if (wsp_coll_check_root(comm, a->root) == MPI_SUCCESS)
         return start(a, comm, request);
     int err = check(a, comm, &layout);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reduce_scatter and Reduce_scatter_block: as Allreduce, but a site is sent only the elements that
  * its own ranks get, and its leader hands each of them its own. */
+#include "coll/inter.h"
 #include "coll/reduce.h"
 
 #include "coll/operation.h"
@@ -184,6 +185,16 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
     int *starts = NULL;
+    if (comm->inter) {
+        struct wsp_inter_operands operands = {.sendbuf = a->sendbuf,
+                                              .recvbuf = a->recvbuf,
+                                              .count = a->count,
+                                              .counts = a->counts,
+                                              .is_scattered = true,
+                                              .type = a->type,
+                                              .op = a->op};
+        return wsp_inter_allreduce(&operands, comm, request);
+    }
     int err = wsp_coll_check_op(0, a->type, a->op);
     if (err == MPI_SUCCESS)
         err = lay_out(a, comm->size, &starts);

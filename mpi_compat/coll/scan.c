@@ -215,7 +215,7 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout;
-    int err = check(a, &layout);
+    int err = comm->inter ? MPI_ERR_COMM : check(a, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
     const struct wsp_step *steps = wsp_coll_parts_are_runs(comm) ? by_sites : by_ranks;

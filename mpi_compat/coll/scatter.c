@@ -2,6 +2,7 @@
 /* Scatter and Scatterv. The root sends to each rank of its own site, and one bundle to the leader
  * of each other, who hands it out. Where amounts differ the lengths go ahead of the bundle, at the
  * same time. */
+#include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
 #include "wide.h"
@@ -216,6 +217,13 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout = {0};
+    if (comm->inter) {
+        struct wsp_blocks out = WSP_BLOCKS_EVEN(a->send);
+        if (!a->is_even)
+            out = WSP_BLOCKS_VARYING(a->send, a->displacements);
+        return wsp_inter_scatter(out, a->recvbuf, a->recvcount, a->recvtype, a->root, comm,
+                                 request);
+    }
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);

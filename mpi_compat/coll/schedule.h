@@ -62,6 +62,7 @@ struct wsp_schedule {
     int agreed;           /* the code that a second home phase carries */
     int err;
     bool is_raised;     /* err went to the error handler already */
+    bool is_one_group;  /* of an intercommunicator: collective home phases are the own group's */
     bool is_quiet;      /* of the shim's own: err does not go there */
     MPI_Datatype *held; /* freed at the end */
     int n_held;

@@ -21,6 +21,34 @@ struct wsp_notice *wsp_agree(struct wsp_comm *comm, struct wsp_notice mine, int 
     return NULL;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const struct wsp_notice *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+int wsp_notices_select(const struct wsp_comm *comm, const struct wsp_notice *notices, int n,
+                       int color, struct wsp_members *members, uint64_t *context)
+{
+    struct wsp_notice *some = malloc((size_t)n * sizeof *some);
+    *members = (struct wsp_members){.world = malloc((size_t)n * sizeof *members->world)};
+    if (!some || !members->world) {
+        free(some);
+        return MPI_ERR_NO_MEM;
+    }
+    for (int i = 0; i < n; i++)
+        if (notices[i].color == color)
+            some[members->size++] = notices[i];
+    qsort(some, (size_t)members->size, sizeof *some, by_key);
+    for (int i = 0; i < members->size; i++)
+        members->world[i] = comm->world[some[i].rank];
+    *context = members->size > 0 ? some[0].context : 0;
+    free(some);
+    return MPI_SUCCESS;
+}
+
 int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context)
 {
     bool is_home = true;

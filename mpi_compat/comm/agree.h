@@ -18,6 +18,11 @@ struct wsp_notice {
  * member in *code nobody makes the communicator. NULL: *code says why. */
 struct wsp_notice *wsp_agree(struct wsp_comm *comm, struct wsp_notice mine, int *code);
 
+/* Those of a colour among n notices, in the order of keys, then of ranks: their world ranks
+ * (malloc'ed, the caller's) and the context of the first. MPI_ERR_NO_MEM. */
+int wsp_notices_select(const struct wsp_comm *comm, const struct wsp_notice *notices, int n,
+                       int color, struct wsp_members *members, uint64_t *context);
+
 /* Registers what the host made of the home members if the group reaches over sites; a plain home
  * communicator stays the host's. members: the new group, in order. MPI error code, not raised. */
 int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "comm/comm.h"
 #include "base/map.h"
+#include "comm/inter.h"
 #include "host/host.h"
 #include "match/match.h"
 
@@ -60,50 +61,31 @@ int wsp_comm_part_of(const struct wsp_comm *comm, int rank)
 
 static void free_tables(struct wsp_comm *comm)
 {
-    for (int i = 0; comm->parts && i < comm->n_parts; i++)
-        free(comm->parts[i].ranks);
-    free(comm->parts);
+    wsp_parts_free(&comm->parts, comm->n_parts);
     free(comm->home);
     free(comm->world);
     free(comm->topology);
     free(comm);
 }
 
-static struct wsp_part *part_for(struct wsp_comm *comm, uint32_t site)
-{
-    for (int i = 0; i < comm->n_parts; i++)
-        if (comm->parts[i].site == site)
-            return &comm->parts[i];
-    struct wsp_part *part = &comm->parts[comm->n_parts];
-    part->ranks = calloc((size_t)comm->size, sizeof *part->ranks);
-    if (!part->ranks)
-        return NULL;
-    part->site = site;
-    comm->n_parts++;
-    return part;
-}
-
-/* Sorts the members by site. */
+/* Sorts the members by site, and finds this process among them. */
 static wsp_err fill_parts(struct wsp_comm *comm)
 {
-    comm->parts = calloc(wsp_job.roster->n_sites, sizeof *comm->parts);
     comm->home = malloc((size_t)comm->size * sizeof *comm->home);
-    if (!comm->parts || !comm->home)
+    if (!comm->home || wsp_parts_sort(comm->world, 0, comm->size, &comm->parts, &comm->n_parts))
         return WSP_ERR_NO_MEMORY;
     for (int rank = 0; rank < comm->size; rank++) {
-        uint32_t site = wsp_roster_site_of(wsp_job.roster, comm->world[rank]);
-        struct wsp_part *part = part_for(comm, site);
-        if (!part)
-            return WSP_ERR_NO_MEMORY;
-        comm->home[rank] = site == wsp_job.site ? part->n_ranks : -1;
-        part->ranks[part->n_ranks++] = rank;
-        if (comm->world[rank] == wsp_job.world_rank) {
+        comm->home[rank] = -1;
+        if (comm->world[rank] == wsp_job.world_rank)
             comm->rank = rank;
-            comm->home_rank = comm->home[rank];
-        }
-        if (site == wsp_job.site)
-            comm->part = (int)(part - comm->parts);
     }
+    comm->part = wsp_comm_part_of(comm, comm->rank);
+    const struct wsp_part *here = wsp_comm_here(comm);
+    for (int i = 0; i < here->n_ranks; i++)
+        comm->home[here->ranks[i]] = i;
+    comm->home_rank = comm->home[comm->rank];
+    comm->own_rank = comm->rank;
+    comm->n_peers = comm->size;
     return WSP_OK;
 }
 
@@ -210,6 +192,7 @@ void wsp_comm_release(struct wsp_comm *comm)
     wsp_match_forget(comm->context);
     wsp_match_forget(comm->context | WSP_CONTEXT_COLL);
     wsp_link_unlock(wsp_job.link);
+    wsp_inter_close(comm);
     if (comm->phase2 != MPI_COMM_NULL)
         host.Comm_free(&comm->phase2);
     if (comm->handle != MPI_COMM_WORLD && !comm->is_handle_free)

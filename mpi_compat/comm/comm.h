@@ -23,6 +23,10 @@ struct wsp_part {
     int *ranks; /* communicator ranks; ranks[0] is the leader, ranks[i] is home rank i */
 };
 
+struct wsp_inter;
+
+/* An intercommunicator has the members of both groups, one group after the other; what the program
+ * sees of it is said by the fields after `inter`. */
 struct wsp_comm {
     MPI_Comm handle;  /* host communicator of the home members, in rank order */
     MPI_Comm phase2;  /* private: home phases after the wide exchange run here; those before run on
@@ -37,6 +41,9 @@ struct wsp_comm {
     uint32_t coll_sequence; /* collectives started, wraps; the tag of their wide messages */
     uint32_t n_contexts;    /* contexts drawn by this process as first member of a new group */
     struct wsp_topology *topology; /* owned; NULL: none */
+    struct wsp_inter *inter;       /* owned; NULL: an intracommunicator */
+    int peer_base, n_peers; /* whom point-to-point reaches: this many ranks from peer_base on */
+    int own_rank;           /* this process's rank as its peers know it */
     atomic_int n_references;
     atomic_int n_handle_users; /* references that need the handle itself: see wsp_comm_close */
     bool is_handle_free;       /* the host has freed it; handle is phase2 then, for errors */
@@ -66,8 +73,19 @@ static inline const struct wsp_part *wsp_comm_here(const struct wsp_comm *comm)
     return &comm->parts[comm->part];
 }
 
+/* Sorts the members first to first + n - 1 by site (malloc'ed, the caller's). WSP_ERR_NO_MEMORY. */
+wsp_err wsp_parts_sort(const uint32_t *world, int first, int n, struct wsp_part **parts,
+                       int *n_parts) WSP_MUST_USE;
+void wsp_parts_free(struct wsp_part **parts, int n_parts);
+
 /* The part a rank belongs to (index into parts). */
 int wsp_comm_part_of(const struct wsp_comm *comm, int rank);
+
+/* The rank, as this process addresses it, of the peer at a home rank. */
+static inline int wsp_peer_at_home(const struct wsp_comm *comm, int home_rank)
+{
+    return wsp_comm_here(comm)->ranks[home_rank] - comm->peer_base;
+}
 
 static inline bool wsp_comm_is_leader(const struct wsp_comm *comm)
 {

@@ -3,6 +3,7 @@
  * members of the parent agree; everyone at a site has entered when the host is called, so that call
  * needs nobody from elsewhere. */
 #include "comm/agree.h"
+#include "comm/inter.h"
 #include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
@@ -22,6 +23,8 @@ static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Co
     free(all);
     if (!code)
         code = wsp_inherit(comm, wsp_comm_of(twin));
+    if (!code)
+        code = wsp_inter_copy(comm, wsp_comm_of(twin));
     if (!code) {
         *newcomm = twin;
         return MPI_SUCCESS;
@@ -53,49 +56,25 @@ int wide_Comm_dup_with_info(MPI_Comm handle, MPI_Info info, MPI_Comm *newcomm)
     return duplicate(wsp_comm_of(handle), twin, code, newcomm);
 }
 
-static int by_key(const void *a, const void *b)
-{
-    const struct wsp_notice *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->rank < y->rank ? -1 : x->rank > y->rank;
-}
-
-/* Those of the colour, in the order of the new communicator; reorders all. */
-static int select_color(const struct wsp_comm *comm, struct wsp_notice *all, int color,
-                        struct wsp_members *members)
-{
-    int n = 0;
-    for (int i = 0; i < comm->size; i++)
-        if (all[i].color == color)
-            all[n++] = all[i];
-    qsort(all, (size_t)n, sizeof *all, by_key);
-    *members = (struct wsp_members){.size = n, .world = malloc((size_t)n * sizeof(uint32_t))};
-    if (!members->world)
-        return MPI_ERR_NO_MEM;
-    for (int i = 0; i < n; i++)
-        members->world[i] = comm->world[all[i].rank];
-    return MPI_SUCCESS;
-}
-
 int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     bool is_valid = color >= 0 || color == MPI_UNDEFINED;
+    struct wsp_notice mine = {
+        .code = is_valid ? MPI_SUCCESS : MPI_ERR_ARG, .color = color, .key = key};
+    if (comm->inter)
+        return wsp_inter_split(comm, mine, newcomm);
     int code;
-    struct wsp_notice *all =
-        wsp_agree(comm,
-                  (struct wsp_notice){
-                      .code = is_valid ? MPI_SUCCESS : MPI_ERR_ARG, .color = color, .key = key},
-                  &code);
+    struct wsp_notice *all = wsp_agree(comm, mine, &code);
     MPI_Comm split = MPI_COMM_NULL;
     struct wsp_members members = {0};
+    uint64_t context;
     if (all && !code)
         code = host.Comm_split(handle, color, key, &split);
     if (!code && color != MPI_UNDEFINED)
-        code = select_color(comm, all, color, &members);
+        code = wsp_notices_select(comm, all, comm->size, color, &members, &context);
     if (!code && color != MPI_UNDEFINED)
-        code = wsp_adopt(split, &members, all[0].context);
+        code = wsp_adopt(split, &members, context);
     free(all);
     free(members.world);
     if (code)
@@ -120,6 +99,8 @@ static int create_at_home(struct wsp_comm *comm, const struct wsp_members *membe
 static int check_group(const struct wsp_comm *comm, const struct wsp_members *members)
 {
     struct wsp_members all = {.size = comm->size, .world = comm->world};
+    if (comm->inter)
+        all = wsp_side_members(comm, &comm->inter->own);
     for (int i = 0; i < members->size; i++)
         if (wsp_members_find(&all, members->world[i]) < 0)
             return MPI_ERR_GROUP;
@@ -134,6 +115,14 @@ int wide_Comm_create(MPI_Comm handle, MPI_Group group, MPI_Comm *newcomm)
     int code = group == MPI_GROUP_NULL ? MPI_ERR_GROUP : wsp_group_members(group, &members);
     if (!code)
         code = check_group(comm, &members);
+    if (comm->inter) {
+        int place = code ? -1 : wsp_members_find(&members, wsp_job.world_rank);
+        free(members.world);
+        return wsp_inter_split(
+            comm,
+            (struct wsp_notice){.code = code, .color = place < 0 ? MPI_UNDEFINED : 0, .key = place},
+            newcomm);
+    }
     struct wsp_notice *all = wsp_agree(comm, (struct wsp_notice){.code = code}, &code);
     if (all && !code)
         code = create_at_home(comm, &members, &made);

@@ -112,7 +112,7 @@ int wide_Comm_create_group(MPI_Comm handle, MPI_Group group, int tag, MPI_Comm *
     int *ranks = NULL;
     if (tag < 0 || group == MPI_GROUP_NULL) /* an error, and for Open MPI a group of nobody */
         return host.Comm_create_group(handle, group, tag, newcomm);
-    int code = wsp_group_members(group, &members);
+    int code = comm->inter ? MPI_ERR_COMM : wsp_group_members(group, &members);
     if (!code && !(ranks = malloc(((size_t)members.size + 1) * sizeof *ranks)))
         code = MPI_ERR_NO_MEM;
     if (!code)

@@ -5,6 +5,7 @@
  * communicator, or none. */
 #include "coll/phase.h"
 #include "comm/agree.h"
+#include "comm/inter.h"
 #include "host/error.h"
 #include "host/host.h"
 #include "wide.h"
@@ -22,6 +23,7 @@ struct idup {
     struct wsp_schedule s;
     MPI_Comm *newcomm;
     MPI_Comm handle, phase2; /* as the host made them */
+    MPI_Comm near[2];        /* likewise; of an intercommunicator */
     bool is_home, is_begun;  /* is_begun: the duplicate of phase2 */
     struct wsp_comm *made;
     struct word word;   /* this rank's, then its site's, then everyone's */
@@ -48,6 +50,22 @@ static int duplicate_phase2(struct wsp_schedule *s)
     return duplicate(d, s->comm->phase2, &d->phase2);
 }
 
+/* Of an intercommunicator: both duplicates of the second near communicator, whose calls of the host
+ * come in turn; one after the other. */
+static int duplicate_near(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    const struct wsp_inter *inter = s->comm->inter;
+    return inter ? duplicate(d, inter->near[1], &d->near[0]) : MPI_SUCCESS;
+}
+
+static int duplicate_near2(struct wsp_schedule *s)
+{
+    struct idup *d = (struct idup *)s;
+    const struct wsp_inter *inter = s->comm->inter;
+    return inter ? duplicate(d, inter->near[1], &d->near[1]) : MPI_SUCCESS;
+}
+
 /* What the host or a copy callback finds wrong the host has raised. If nobody's turn is before,
  * both duplicates start: then the host alone can bring them to an end, even from within a call that
  * blocks there. */
@@ -72,7 +90,13 @@ static int prepare(struct idup *d)
         return MPI_ERR_NO_MEM;
     memcpy(world, comm->world, n_bytes);
     int err = wsp_comm_register_pair(d->handle, d->phase2, world, comm->size, 0, &d->made);
-    return err == MPI_SUCCESS ? wsp_inherit(comm, d->made) : err;
+    if (err == MPI_SUCCESS)
+        err = wsp_inherit(comm, d->made);
+    if (err != MPI_SUCCESS || !comm->inter)
+        return err;
+    err = wsp_inter_copy_with(comm, d->made, d->near);
+    d->near[0] = d->near[1] = MPI_COMM_NULL;
+    return err;
 }
 
 static int report(struct wsp_schedule *s)
@@ -138,6 +162,9 @@ static int tell_site(struct wsp_schedule *s)
 
 static int drop(struct idup *d)
 {
+    for (int i = 0; i < 2; i++)
+        if (d->near[i] != MPI_COMM_NULL)
+            host.Comm_free(&d->near[i]);
     if (d->made) {
         (void)!wsp_comm_close(d->made);
         return d->word.code;
@@ -162,7 +189,8 @@ static int conclude(struct wsp_schedule *s)
 }
 
 static const struct wsp_step steps[] = {
-    {duplicate_handle, false}, {duplicate_phase2, true}, {report, false}, {tell_leaders, false},
+    {duplicate_handle, false}, {duplicate_phase2, true}, {duplicate_near, false},
+    {duplicate_near2, false},  {report, false},          {tell_leaders, false},
     {tell_site, false},        {conclude, false},        {NULL, false}};
 
 static int conclude_at_home(struct wsp_schedule *s)
@@ -189,7 +217,7 @@ static struct idup *make(struct wsp_comm *comm, bool is_home, MPI_Comm *newcomm)
     d->s.is_exclusive = true;
     d->is_home = is_home;
     d->newcomm = newcomm;
-    d->handle = d->phase2 = MPI_COMM_NULL;
+    d->handle = d->phase2 = d->near[0] = d->near[1] = MPI_COMM_NULL;
     return d;
 }
 

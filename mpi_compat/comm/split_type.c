@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_Comm_split_type. Whatever the type, members of one site are all that come together: those who
  * share memory, or, by Widespan's own type, all that are at the site. The result is the host's. */
+#include "comm/inter.h"
 #include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
@@ -51,7 +52,7 @@ static bool is_plain(MPI_Comm handle, const MPI_Comm *newcomm)
            host.Comm_test_inter(handle, &is_inter) == MPI_SUCCESS && !is_inter;
 }
 
-int wide_Comm_split_type(MPI_Comm handle, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
+static int split_at_home(MPI_Comm handle, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
 {
     if (wsp_nested > 0 || !is_plain(handle, newcomm))
         return host.Comm_split_type(handle, split_type, key, info, newcomm);
@@ -67,4 +68,15 @@ int wide_Comm_split_type(MPI_Comm handle, int split_type, int key, MPI_Info info
     }
     int color = split_type == MPI_UNDEFINED ? MPI_UNDEFINED : 0;
     return host.Comm_split(handle, color, key, newcomm);
+}
+
+/* The home members of both groups of an intercommunicator are split as if they were one. */
+int wide_Comm_split_type(MPI_Comm handle, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
+{
+    struct wsp_comm *comm = wsp_comm_of(handle);
+    MPI_Comm part = MPI_COMM_NULL;
+    if (!comm || !comm->inter)
+        return split_at_home(handle, split_type, key, info, newcomm);
+    int code = split_at_home(handle, split_type, key, info, &part);
+    return wsp_inter_split_by(comm, code, part, key, newcomm);
 }

@@ -105,11 +105,12 @@ static void ship_wide(struct parcel *parcel, struct wsp_comm *comm,
                       const struct wsp_arguments *arguments)
 {
     struct wsp_envelope envelope = {.context = comm->context,
-                                    .source = comm->rank,
+                                    .source = comm->own_rank,
                                     .tag = arguments->tag,
                                     .length = parcel->length};
     parcel->op.complete = wide_complete;
-    wsp_wide_send(comm, arguments->peer, &envelope, parcel->bytes, 0, &parcel->op);
+    wsp_wide_send(comm, comm->peer_base + arguments->peer, &envelope, parcel->bytes, 0,
+                  &parcel->op);
 }
 
 static int ship_home(struct parcel *parcel, int home_rank, int tag, MPI_Comm comm)

@@ -107,8 +107,8 @@ static int look(struct wsp_comm *comm, int source, int tag, int *flag, MPI_Messa
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
     tag = wsp_tag_everywhere(tag);
     if (wsp_is_probe_wrong(way, tag))
-        return host.Improbe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, comm->handle, flag,
-                            handle, status);
+        return host.Improbe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : home_rank, tag, comm->handle,
+                            flag, handle, status);
     wsp_wildcard_settle();
     *flag = way != WSP_WAY_HOME && claim_wide(comm, source, tag, handle, status);
     if (*flag || way == WSP_WAY_WIDE)

@@ -17,14 +17,16 @@ enum wsp_way {
     WSP_WAY_ERROR /* no such rank */
 };
 
-/* The way to a rank of comm; *home_rank is set for WSP_WAY_HOME. */
+/* The way to a rank of comm; *home_rank is set for WSP_WAY_HOME, and where there is no such rank to
+ * one that the host finds wrong, too. */
 static inline enum wsp_way wsp_way_to(const struct wsp_comm *comm, int rank, int *home_rank)
 {
-    if (rank >= 0 && rank < comm->size) {
-        *home_rank = comm->home[rank];
+    if (rank >= 0 && rank < comm->n_peers) {
+        *home_rank = comm->home[comm->peer_base + rank];
         return *home_rank >= 0 ? WSP_WAY_HOME : WSP_WAY_WIDE;
     }
-    *home_rank = rank;
+    /* The host's communicator may have more ranks than the remote group of ours. */
+    *home_rank = rank < 0 ? rank : INT_MAX;
     if (rank == MPI_PROC_NULL)
         return WSP_WAY_HOME;
     return rank == MPI_ANY_SOURCE ? WSP_WAY_BOTH : WSP_WAY_ERROR;
@@ -40,6 +42,12 @@ static inline int wsp_tag_everywhere(int tag)
 static inline bool wsp_is_probe_wrong(enum wsp_way way, int tag)
 {
     return way == WSP_WAY_ERROR || (way == WSP_WAY_WIDE && tag < 0 && tag != MPI_ANY_TAG);
+}
+
+/* The world rank behind a rank argument that leads to a peer. */
+static inline uint32_t wsp_world_of_peer(const struct wsp_comm *comm, int rank)
+{
+    return comm->world[comm->peer_base + rank];
 }
 
 /* The tag of a receive as matching wants it. */

@@ -43,7 +43,7 @@ static int init_send(const struct wsp_arguments *arguments, MPI_Comm handle, MPI
         code = wsp_host_send_init(arguments, MPI_PROC_NULL, handle, request);
         return code ? code : init_ours(WSP_REQUEST_SEND, arguments, handle, request);
     default:
-        return wsp_host_send_init(arguments, arguments->peer, handle, request);
+        return wsp_host_send_init(arguments, home_rank, handle, request);
     }
 }
 
@@ -101,7 +101,7 @@ int wide_Recv_init(void *buf, int count, MPI_Datatype type, int source, int tag,
     case WSP_WAY_HOME:
         return init_home_receive(&arguments, home_rank, comm, request);
     case WSP_WAY_ERROR:
-        return wsp_host_recv_init(&arguments, source, handle, request);
+        return wsp_host_recv_init(&arguments, home_rank, handle, request);
     default:
         code = wsp_host_recv_init(&arguments, MPI_PROC_NULL, handle, request);
         return code ? code : init_ours(WSP_REQUEST_RECEIVE, &arguments, handle, request);

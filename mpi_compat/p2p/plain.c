@@ -57,8 +57,10 @@ int wsp_host_recv_init(const struct wsp_arguments *a, int peer, MPI_Comm handle,
 int wsp_peer_to_check(MPI_Comm handle, int rank)
 {
     const struct wsp_comm *comm = wsp_comm_of(handle);
-    int size = comm ? comm->size : 0;
-    if (!comm && handle != MPI_COMM_NULL)
-        host.Comm_size(handle, &size);
-    return rank >= 0 && rank < size ? MPI_PROC_NULL : rank;
+    int size = comm ? comm->n_peers : 0, is_inter = 0;
+    if (!comm && handle != MPI_COMM_NULL && host.Comm_test_inter(handle, &is_inter) == MPI_SUCCESS)
+        (is_inter ? host.Comm_remote_size : host.Comm_size)(handle, &size);
+    if (rank >= 0 && rank < size)
+        return MPI_PROC_NULL;
+    return rank < 0 || !comm ? rank : INT_MAX;
 }

@@ -18,7 +18,8 @@ static int probe_wide(const struct wsp_comm *comm, int source, int tag, int *fla
     struct wsp_envelope envelope;
     if (arrival)
         envelope = *wsp_arrival_envelope(arrival);
-    bool is_lost = !arrival && source >= 0 && wsp_link_is_lost(wsp_job.link, comm->world[source]);
+    bool is_lost =
+        !arrival && source >= 0 && wsp_link_is_lost(wsp_job.link, wsp_world_of_peer(comm, source));
     wsp_link_unlock(wsp_job.link);
     *flag = arrival != NULL;
     if (arrival)
@@ -54,7 +55,8 @@ int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *sta
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
     tag = wsp_tag_everywhere(tag);
     if (wsp_is_probe_wrong(way, tag))
-        return host.Iprobe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, handle, flag, status);
+        return host.Iprobe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : home_rank, tag, handle, flag,
+                           status);
     int code = look(comm, way, source, home_rank, tag, flag, status);
     if (code || *flag)
         return code;
@@ -85,7 +87,7 @@ int wide_Probe(int source, int tag, MPI_Comm handle, MPI_Status *status)
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
     tag = wsp_tag_everywhere(tag);
     if (wsp_is_probe_wrong(way, tag))
-        return host.Probe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : source, tag, handle, status);
+        return host.Probe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : home_rank, tag, handle, status);
     struct wsp_pause pause = {0};
     for (;;) {
         int flag;

@@ -41,7 +41,7 @@ static int post_wide(struct wsp_request *request, bool is_any)
     struct wsp_posted *posted = &request->posted;
     posted->context = comm->context;
     posted->source = is_any ? WSP_ANY : request->arguments.peer;
-    posted->world_source = is_any ? WSP_NO_RANK : comm->world[request->arguments.peer];
+    posted->world_source = is_any ? WSP_NO_RANK : wsp_world_of_peer(comm, request->arguments.peer);
     posted->tag = wsp_match_tag(request->arguments.tag);
     posted->has_home_half = is_any;
     posted->op = (struct wsp_op){0};
@@ -87,7 +87,7 @@ static int start(const struct wsp_arguments *arguments, struct wsp_comm *comm, M
 /* Does the host's rank differ from the communicator's, so that a status needs translating? */
 static bool needs_note(const struct wsp_comm *comm, int home_rank)
 {
-    return home_rank >= 0 && wsp_comm_here(comm)->ranks[home_rank] != home_rank;
+    return home_rank >= 0 && wsp_peer_at_home(comm, home_rank) != home_rank;
 }
 
 int wsp_irecv(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Request *handle)
@@ -95,7 +95,7 @@ int wsp_irecv(const struct wsp_arguments *a, struct wsp_comm *comm, MPI_Request 
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, a->peer, &home_rank);
     if (way == WSP_WAY_ERROR)
-        return wsp_host_irecv(a, a->peer, comm->handle, handle);
+        return wsp_host_irecv(a, home_rank, comm->handle, handle);
     if (way != WSP_WAY_HOME)
         return start(a, comm, handle);
     int code = wsp_host_irecv(a, home_rank, comm->handle, handle);

@@ -40,11 +40,12 @@ static void hand_over(struct wsp_comm *comm, const struct wsp_arguments *argumen
 {
     bool is_sync = arguments->mode == WSP_MODE_SYNCHRONOUS;
     struct wsp_envelope envelope = {.context = comm->context,
-                                    .source = comm->rank,
+                                    .source = comm->own_rank,
                                     .tag = arguments->tag,
                                     .length = length,
                                     .flags = is_sync ? WSP_ENVELOPE_SYNC : 0};
-    wsp_wide_send(comm, arguments->peer, &envelope, data, is_sync ? WSP_SEND_SYNC : 0, op);
+    wsp_wide_send(comm, comm->peer_base + arguments->peer, &envelope, data,
+                  is_sync ? WSP_SEND_SYNC : 0, op);
 }
 
 int wsp_send_start(struct wsp_request *request)
@@ -99,7 +100,7 @@ static int send_any(const struct wsp_arguments *arguments, MPI_Comm handle)
     case WSP_WAY_WIDE:
         return send_wide(arguments, comm);
     default:
-        return wsp_host_send(arguments, arguments->peer, handle);
+        return wsp_host_send(arguments, home_rank, handle);
     }
 }
 
@@ -131,7 +132,7 @@ int wsp_isend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_
     case WSP_WAY_WIDE:
         return start_wide(arguments, comm, handle);
     default:
-        return wsp_host_isend(arguments, arguments->peer, comm->handle, handle);
+        return wsp_host_isend(arguments, home_rank, comm->handle, handle);
     }
 }
 

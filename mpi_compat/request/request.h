@@ -140,7 +140,7 @@ void wsp_request_cancel(struct wsp_request *request);
 static inline void wsp_status_translate(const struct wsp_comm *comm, MPI_Status *status)
 {
     if (status != MPI_STATUS_IGNORE && status->MPI_SOURCE >= 0)
-        status->MPI_SOURCE = wsp_comm_here(comm)->ranks[status->MPI_SOURCE];
+        status->MPI_SOURCE = wsp_peer_at_home(comm, status->MPI_SOURCE);
 }
 
 /* Fills the status of a wide receive of length bytes; MPI_ERROR is left alone. */

@@ -67,6 +67,8 @@ static int choose_rank(const struct wsp_comm *comm, const struct wsp_grid *grid,
 int wide_Cart_create(MPI_Comm handle, int n_dims, const int dims[], const int periods[],
                      int reorder, MPI_Comm *made)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     const struct wsp_comm *comm = wsp_comm_of(handle);
     const struct wsp_grid grid = {n_dims, (int *)dims, (int *)periods};
     int n, code = check(comm->size, &grid, &n);
@@ -80,6 +82,8 @@ int wide_Cart_create(MPI_Comm handle, int n_dims, const int dims[], const int pe
 
 int wide_Cart_map(MPI_Comm handle, int n_dims, const int dims[], const int periods[], int *newrank)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     const struct wsp_comm *comm = wsp_comm_of(handle);
     const struct wsp_grid grid = {n_dims, (int *)dims, (int *)periods};
     int n, code = check(comm->size, &grid, &n);

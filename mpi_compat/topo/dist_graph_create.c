@@ -119,6 +119,8 @@ int wide_Dist_graph_create(MPI_Comm handle, int n, const int sources[], const in
                            const int targets[], const int weights[], MPI_Info info, int reorder,
                            MPI_Comm *made)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_topology *topology = NULL;
     struct wsp_sayings all;
@@ -180,6 +182,8 @@ int wide_Dist_graph_create_adjacent(MPI_Comm handle, int n_in, const int sources
                                     const int targetweights[], MPI_Info info, int reorder,
                                     MPI_Comm *made)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_topology *topology = NULL;
     struct wsp_sayings all;

@@ -54,6 +54,8 @@ static int choose_rank(const struct wsp_comm *comm, const struct wsp_graph *grap
 int wide_Graph_create(MPI_Comm handle, int n_nodes, const int index[], const int edges[],
                       int reorder, MPI_Comm *made)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     const struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_graph graph = {.n_nodes = n_nodes, .index = (int *)index, .edges = (int *)edges};
     int newrank = wsp_rank_kept(comm, n_nodes), code = check(comm->size, &graph);
@@ -66,6 +68,8 @@ int wide_Graph_create(MPI_Comm handle, int n_nodes, const int index[], const int
 
 int wide_Graph_map(MPI_Comm handle, int n_nodes, const int index[], const int edges[], int *newrank)
 {
+    if (wsp_comm_of(handle)->inter)
+        return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     const struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_graph graph = {.n_nodes = n_nodes, .index = (int *)index, .edges = (int *)edges};
     int code = n_nodes == 0 ? MPI_ERR_ARG : check(comm->size, &graph);
