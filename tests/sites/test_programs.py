@@ -101,6 +101,8 @@ jobs.main({
     'duplicates': cases('duplicates', (2, 2), (2, 1, 1), (3,)),
     'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
     'neighbours': cases('neighbours', (2, 2), (3, 3), (1, 2, 1), (3,)),
+    'inter': cases('inter', (2, 2), (3, 1), (1, 1), (2, 2, 2), (3,)),
+    'inter_coll': cases('inter_coll', (2, 2), (1, 3), (1, 1), (2, 2, 1)),
     'refusals_are_loud': refusals_are_loud,
     'threads': plain('threads', 'threads', (2, 1), (2, 2)),
     'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),
