@@ -12,7 +12,8 @@
 
 /* Waits until every home rank has entered. */
 int wsp_phase_enter(struct wsp_schedule *s);
-/* To home rank root, in home rank order. */
+/* To home rank root, in home rank order; only of types that the host can reduce without blocking
+ * (wsp_home_can_reduce). */
 int wsp_phase_reduce(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, int count,
                      MPI_Datatype type, MPI_Op op, int root);
 int wsp_phase_scan(struct wsp_schedule *s, const void *sendbuf, void *recvbuf, int count,

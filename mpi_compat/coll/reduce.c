@@ -7,6 +7,7 @@
 
 #include "coll/operation.h"
 #include "host/error.h"
+#include "host/home.h"
 #include "host/host.h"
 #include "wide.h"
 
@@ -228,11 +229,11 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, struct 
     return err;
 }
 
-bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op)
+bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op, MPI_Datatype type)
 {
     int commutes = 1;
     host.Op_commutative(op, &commutes);
-    return commutes || wsp_coll_parts_are_runs(comm);
+    return (commutes || wsp_coll_parts_are_runs(comm)) && wsp_home_can_reduce(type);
 }
 
 static const struct wsp_step *choose_steps(const struct arguments *a, struct wsp_comm *comm,
@@ -240,7 +241,7 @@ static const struct wsp_step *choose_steps(const struct arguments *a, struct wsp
 {
     if (n_bytes == 0)
         return &to_root[3]; /* nothing travels, and nobody need wait */
-    if (wsp_reduction_goes_by_sites(comm, a->op))
+    if (wsp_reduction_goes_by_sites(comm, a->op, a->type))
         return a->root < 0 ? to_all : to_root;
     return a->root < 0 ? runs_to_all : runs_to_root;
 }

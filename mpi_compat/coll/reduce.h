@@ -78,7 +78,7 @@ int wsp_reduction_combine(struct wsp_reduction *r, struct wsp_operand **result);
 void wsp_reduction_close(struct wsp_schedule *s);
 
 /* True if what each site's ranks have can be reduced to one value, and those in site order. */
-bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op);
+bool wsp_reduction_goes_by_sites(const struct wsp_comm *comm, MPI_Op op, MPI_Datatype type);
 
 /* Combines in rank order by maximal runs of consecutive ranks of one site: the steps before the
  * last, in which wsp_reduce_runs_combine makes the result. */

@@ -159,9 +159,12 @@ static struct wsp_reduction *make(const struct arguments *a, struct wsp_comm *co
                                   const struct wsp_layout *layout)
 {
     int n = starts[comm->size];
-    const struct wsp_step *steps = n == 0 || layout->size == 0                ? &by_sites[4]
-                                   : wsp_reduction_goes_by_sites(comm, a->op) ? by_sites
-                                                                              : by_runs;
+    uint64_t n_bytes = layout->size * (uint64_t)n;
+    const struct wsp_step *steps = by_runs;
+    if (n_bytes == 0)
+        steps = &by_sites[4];
+    else if (wsp_reduction_goes_by_sites(comm, a->op, a->type))
+        steps = by_sites;
     struct wsp_reduction *r = wsp_schedule_new(sizeof *r, comm, steps, wsp_reduction_close);
     if (!r)
         return NULL;
@@ -170,7 +173,7 @@ static struct wsp_reduction *make(const struct arguments *a, struct wsp_comm *co
     r->count = n;
     r->type = a->type;
     r->extent = layout->extent;
-    r->n_bytes = layout->size * (uint64_t)n;
+    r->n_bytes = n_bytes;
     r->op = a->op;
     r->root = -1;
     r->starts = starts;

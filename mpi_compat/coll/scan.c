@@ -7,6 +7,7 @@
 
 #include "coll/operation.h"
 #include "host/error.h"
+#include "host/home.h"
 #include "host/host.h"
 #include "wide.h"
 
@@ -218,7 +219,8 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     int err = comm->inter ? MPI_ERR_COMM : check(a, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
-    const struct wsp_step *steps = wsp_coll_parts_are_runs(comm) ? by_sites : by_ranks;
+    bool by_site = wsp_coll_parts_are_runs(comm) && wsp_home_can_reduce(a->type);
+    const struct wsp_step *steps = by_site ? by_sites : by_ranks;
     struct scan *scan = wsp_schedule_new(sizeof *scan, comm, steps, close_scan);
     if (!scan)
         return wsp_raise(handle, MPI_ERR_NO_MEM);

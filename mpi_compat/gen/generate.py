@@ -90,17 +90,19 @@ def home_is_large(function):
 
 def home_collective(function, by_name):
     """A home collective that does not sleep in the host: its nonblocking form and the joint loop,
-    or, where there is none or the payload is large, the blocking form behind a driven barrier."""
+    or, where there is none or it will not do, the blocking form behind a driven barrier."""
     comm = comm_expressions(function)[0]
     barrier = (f'        int err = wsp_home_enter({comm});\n'
                f'        return err == MPI_SUCCESS ? host.{function.name}({function.arguments}) : err;\n')
     form = by_name.get('I' + function.name[0].lower() + function.name[1:])
     if not form or not form.of_kind('newrequest') or form.flag == 'fragile':
         return barrier
-    large = home_is_large(function)
-    text = ''
-    if large:
-        text += (f'        if ({large}) {{\n'
+    reasons = [home_is_large(function)]
+    if function.of_kind('op'):
+        reasons.append(f'!wsp_home_can_reduce({function.of_kind("datatype")[0].name})')
+    text, condition = '', ' || '.join(filter(None, reasons))
+    if condition:
+        text += (f'        if ({condition}) {{\n'
                  + barrier.replace('        ', '            ') + '        }\n')
     return text + (f'        wsp_coll_await_idup({comm});\n'
                    '        MPI_Request request;\n'

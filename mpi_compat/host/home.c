@@ -38,6 +38,14 @@ bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype
     return sum > 0 && is_large(sum, datatype);
 }
 
+/* Open MPI's libnbc makes room for operands that begin at the address of their first element, and
+ * some of its algorithms put others there, too. */
+bool wsp_home_can_reduce(MPI_Datatype datatype)
+{
+    struct wsp_layout layout;
+    return wsp_type_describe(datatype, &layout) != MPI_SUCCESS || layout.true_lb == 0;
+}
+
 int wsp_home_enter(MPI_Comm comm)
 {
     MPI_Request request;

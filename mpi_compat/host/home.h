@@ -15,6 +15,10 @@ bool wsp_home_is_large(MPI_Comm comm, int count, MPI_Datatype datatype);
 /* Likewise, with a count for each rank. */
 bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype);
 
+/* False: the host's nonblocking reductions would write beyond their memory. The same on all members
+ * of a communicator. Raises no error for a datatype that is none. */
+bool wsp_home_can_reduce(MPI_Datatype datatype);
+
 /* Drives until every member of comm has entered: the blocking call that follows waits for none of
  * them. Errors are the host's, already raised. */
 int wsp_home_enter(MPI_Comm comm);
