@@ -39,6 +39,28 @@ def matching(sites, messages, seeds, deadline):
     return run
 
 
+def reference(runs, deadline=120):
+    """Every collective against a reference; a run is sites, seed, number of rounds."""
+    def run():
+        for sites, seed, rounds in runs:
+            command = [jobs.SITES / 'reference', '-S', jobs.spread(sites), '-s', seed, '-n', rounds]
+            result = jobs.run_over(sites, command, deadline).must_pass()
+            jobs.expect('right' in result.out, result.describe())
+            print(result.out.strip().splitlines()[-1])
+    return run
+
+
+def same_bits(sites, seed, rounds):
+    """Two jobs with the same sites come to the same bits, whatever else differs."""
+    command = [jobs.SITES / 'reference', '-b', '-S', jobs.spread(sites), '-s', seed, '-n', rounds]
+    lines = []
+    for env in ({'WIDESPAN_STREAMS': '1'}, {'WIDESPAN_STREAMS': '4'}):
+        result = jobs.run_over(sites, command, 120, env).must_pass()
+        lines += [line for line in result.out.splitlines() if 'digest' in line]
+    jobs.expect(len(lines) == 2 and lines[0] == lines[1], f'two jobs differ:\n{lines}')
+    print(lines[0])
+
+
 def programs(runs, deadline=120):
     """Random programs; a run is sites, seed, number of programs, threads, environment."""
     def run():
@@ -113,6 +135,13 @@ jobs.main({
                                           '-T', 300),
     **{f'{name}_instrumented': instrumented(name, (2, 2), '-T', 300)
        for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors', 'neighbours')},
+    'reference': reference([((2, 2), 1, 120), ((2, 1), 2, 120), ((1, 1), 3, 120), ((3,), 4, 120),
+                            ((2, 2, 1), 5, 120), ((4, 1), 6, 120), ((1, 2, 1, 2), 7, 120)]),
+    'reference_bits': lambda: [same_bits(sites, 1, 60) for sites in ((2, 2), (3, 2), (2, 1, 3))],
+    'reference_instrumented': instrumented('reference', (2, 3), '-n', 100, '-T', 300),
+    'reference_campaign': lambda: [
+        reference([(sites, seed, 400) for seed in range(100, 110)], 600)()
+        for sites in ((2, 2), (1, 3), (4,), (3, 1, 2), (5, 1), (1, 1, 1), (2, 3, 1, 1))],
     'programs_instrumented': instrumented_programs,
     'programs': programs([((2, 2), 1, 300, 0, {'WIDESPAN_STREAMS': '1'}),
                           ((2, 1, 3), 2, 200, 0, {'WIDESPAN_STREAMS': '4'}),
