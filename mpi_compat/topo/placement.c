@@ -88,22 +88,24 @@ static void set_keys(const struct search *s, struct item *items, int n, int dim)
                     : s->p->coords[(size_t)items[i].position * (size_t)s->p->n_dims + (size_t)dim];
 }
 
-/* The dimension in which the items reach farthest. */
+/* How far the items reach in a dimension. */
+static int length(const struct search *s, struct item *items, int n, int dim)
+{
+    int low = INT_MAX, high = INT_MIN;
+    set_keys(s, items, n, dim);
+    for (int i = 0; i < n; i++) {
+        low = items[i].key < low ? items[i].key : low;
+        high = items[i].key > high ? items[i].key : high;
+    }
+    return n > 0 ? high - low : 0;
+}
+
 static int longest_side(const struct search *s, struct item *items, int n)
 {
-    int longest = 0, length = -1;
-    for (int dim = 0; dim < s->p->n_dims; dim++) {
-        int low = INT_MAX, high = INT_MIN;
-        set_keys(s, items, n, dim);
-        for (int i = 0; i < n; i++) {
-            low = items[i].key < low ? items[i].key : low;
-            high = items[i].key > high ? items[i].key : high;
-        }
-        if (high - low > length) {
-            length = high - low;
+    int longest = 0;
+    for (int dim = 1; dim < s->p->n_dims; dim++)
+        if (length(s, items, n, dim) > length(s, items, n, longest))
             longest = dim;
-        }
-    }
     return longest;
 }
 
@@ -178,10 +180,10 @@ static void assign_halves(struct search *s)
     halve(s, s->items, s->p->n, 0, s->p->n_sites);
 }
 
+/* Deals them out in the order of a dimension. */
 static void assign_runs(struct search *s, int dim)
 {
     int site = 0, n_placed = 0;
-    list_items(s);
     set_keys(s, s->items, s->p->n, dim);
     qsort(s->items, (size_t)s->p->n, sizeof *s->items, by_key);
     for (int i = 0; i < s->p->n; i++) {
@@ -215,6 +217,9 @@ static wsp_err try_all(struct search *s)
         err = consider(s);
     }
     for (int dim = s->p->n_dims > 0 ? 0 : -1; err == WSP_OK && dim < s->p->n_dims; dim++) {
+        list_items(s);
+        if (length(s, s->items, s->p->n, dim) == 0)
+            continue;
         assign_runs(s, dim);
         err = consider(s);
     }
