@@ -192,7 +192,10 @@ static void reordered_grids(void)
 {
     MPI_Comm comm = interleaved();
     int ring[1] = {world.size}, dims[3] = {0}, periods[3] = {1, 0, 1};
-    bool can_gain = world.n_sites > 1 && world.size > 2 * world.n_sites - 1;
+    int of_site[MAX_WORLD] = {0}, n_larger = 0;
+    for (int rank = 0; rank < world.size; rank++)
+        n_larger += ++of_site[world.site[rank]] == 2;
+    bool can_gain = n_larger > 1;
     reordered_grid(comm, 1, ring, periods, can_gain);
     reordered_grid(MPI_COMM_WORLD, 1, ring, periods, false);
     for (int n_dims = 1; n_dims <= 3; n_dims++) {
