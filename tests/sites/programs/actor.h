@@ -17,12 +17,12 @@ struct box {
 
 /* A request under way. */
 struct flight {
-    enum event_kind of; /* SEND, RECEIVE or COLLECTIVE */
+    enum event_kind of; /* SEND, RECEIVE, COLLECTIVE or MAKE */
     int item, finish;
     bool is_done;
 };
 
-enum { MAX_FLIGHTS = MAX_MESSAGES + MAX_RECEIVES + MAX_COLLECTIVES, MAX_IDLE = 64 };
+enum { MAX_FLIGHTS = MAX_MESSAGES + MAX_RECEIVES + MAX_COLLECTIVES + MAX_MAKES, MAX_IDLE = 64 };
 
 /* A persistent request that is not active, kept for another message of the same kind. */
 struct idle {
@@ -44,7 +44,7 @@ struct actor {
     int rank, thread; /* thread: -1 where there are none */
     struct plan plan;
     uint64_t state;
-    MPI_Comm comms[MAX_TEAMS];
+    MPI_Comm comms[MAX_TEAMS], duplicates[MAX_MAKES];
     MPI_Datatype spaced;
 
     MPI_Request requests[MAX_FLIGHTS];
@@ -99,6 +99,7 @@ void collective_done(struct actor *actor, int item);
 
 /* make.c */
 void comm_make(struct actor *actor, int item);
+void comm_made(struct actor *actor, int item, MPI_Comm made);
 void comm_free(struct actor *actor, int item);
 
 /* finish.c */

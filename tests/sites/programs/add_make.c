@@ -102,6 +102,7 @@ static void make_teams(struct plan *plan, struct make *make, int event)
     switch (make->way) {
     case DUP:
     case DUP_WITH_INFO:
+    case IDUP:
         make_list(plan, make, event, parent->members, parent->n);
         break;
     case SPLIT:
@@ -121,6 +122,8 @@ void plan_add_make(struct plan *plan)
     struct make *make = &plan->makes[item];
     make->way = (enum way)draw_below(&plan->state, N_WAYS);
     make->parent = draw_parent(plan);
+    if (make->way == IDUP && (plan->is_threaded || plan->teams[make->parent].is_home))
+        make->way = DUP; /* Open MPI 4.1 itself confuses it with what threads or collectives do */
     if (make->way == CREATE_GROUP && plan->teams[make->parent].has_any_tag)
         make->way = CREATE; /* its tag must be safe: no receive may take it */
     make->first_team = plan->n_teams;
@@ -134,7 +137,14 @@ void plan_add_make(struct plan *plan)
     }
     int event = plan_add_event(plan, MAKE, item, ranks);
     make->free_event = plan_add_event(plan, FREE, item, ranks);
-    plan_add_edge(plan, event, make->free_event);
     plan_use_team(plan, make->parent, event);
+    if (make->way == IDUP) {
+        int start = event;
+        make->finish_event = event = plan_add_event(plan, FINISH, item, ranks);
+        plan->events[event].of = MAKE;
+        plan_add_edge(plan, start, event);
+        plan_use_team(plan, make->parent, event);
+    }
     make_teams(plan, make, event);
+    plan_add_edge(plan, event, make->free_event);
 }

@@ -34,8 +34,10 @@ void flight_end(struct actor *actor, int at, const MPI_Status *status)
         send_done(actor, flight.item, request);
     else if (flight.of == RECEIVE)
         receive_done(actor, flight.item, request, status);
-    else
+    else if (flight.of == COLLECTIVE)
         collective_done(actor, flight.item);
+    else
+        comm_made(actor, flight.item, actor->duplicates[flight.item]);
 }
 
 /* Some of those under way, as an array for MPI in random order, null requests among them. */

@@ -87,7 +87,18 @@ static void check_members(const struct actor *actor, const struct team *team, MP
 void comm_make(struct actor *actor, int item)
 {
     const struct make *make = &actor->plan.makes[item];
-    MPI_Comm made = make_one(actor, item);
+    MPI_Request request;
+    if (make->way != IDUP) {
+        comm_made(actor, item, make_one(actor, item));
+        return;
+    }
+    MPI_Comm_idup(actor->comms[make->parent], &actor->duplicates[item], &request);
+    flight_add(actor, MAKE, item, make->finish_event, request);
+}
+
+void comm_made(struct actor *actor, int item, MPI_Comm made)
+{
+    const struct make *make = &actor->plan.makes[item];
     bool is_member = false;
     for (int i = make->first_team; i < make->first_team + make->n_teams; i++) {
         const struct team *team = &actor->plan.teams[i];

@@ -2,7 +2,7 @@
 /* A plan in words. */
 #include "plan.h"
 
-static const char *const ways[] = {"dup",    "dup with info",    "split", "split by memory",
+static const char *const ways[] = {"dup",    "dup with info",    "idup", "split", "split by memory",
                                    "create", "create from group"};
 static const char *const collectives[] = {"barrier",        "bcast",
                                           "reduce",         "allreduce",
