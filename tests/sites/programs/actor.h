@@ -57,7 +57,7 @@ struct actor {
     struct outcome received[MAX_RECEIVES];
     int n_turns;
     uint32_t *in[MAX_COLLECTIVES], *out[MAX_COLLECTIVES];
-    size_t n_buffered;  /* bytes of buffered sends in this program */
+    size_t n_buffered;  /* bytes of buffered sends since the buffer was attached */
     volatile int place; /* in the order */
 
     long n_programs, n_events, n_messages, n_wild, n_surplus, n_reposted, n_late;
@@ -83,6 +83,8 @@ MPI_Datatype box_type(const struct actor *actor, const struct box *box);
 void box_discard(struct box *box);
 
 /* send.c, receive.c */
+void buffer_attach(struct actor *actor);
+void buffer_detach(struct actor *actor);
 void send_start(struct actor *actor, int item);
 void send_done(struct actor *actor, int item, MPI_Request request);
 void announce(struct actor *actor, int mailbox);

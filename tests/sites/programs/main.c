@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 7, ATTACHED = 4 << 20 };
+enum { MAX_THREADS = 7 };
 
 static struct {
     unsigned long long seed;
@@ -206,18 +206,15 @@ int main(int argc, char **argv)
         MPI_Finalize();
         return 77;
     }
-    void *buffer = malloc(ATTACHED);
-    int attached;
     signal(SIGALRM, hung);
     alarm(options.limit_s);
-    MPI_Buffer_attach(buffer, ATTACHED);
     open_actors(rank);
+    buffer_attach(&actors[0]);
     run_all();
     alarm(options.limit_s);
     report(rank);
     close_actors();
-    MPI_Buffer_detach(&buffer, &attached);
-    free(buffer);
+    buffer_detach(&actors[0]);
     MPI_Finalize();
     return 0;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BUFFERED = 1 << 20 };
+enum { ATTACHED = 4 << 20, MOST_BUFFERED = ATTACHED / 2 };
 enum mode { STANDARD, SYNCHRONOUS, BUFFERED, READY };
 
 #define SEND_ARGUMENTS const void *, int, MPI_Datatype, int, int, MPI_Comm
@@ -19,6 +19,25 @@ static blocking_fn *const blocking[] = {MPI_Send, MPI_Ssend, MPI_Bsend, MPI_Rsen
 static request_fn *const immediate[] = {MPI_Isend, MPI_Issend, MPI_Ibsend, MPI_Irsend};
 static request_fn *const persistent[] = {MPI_Send_init, MPI_Ssend_init, MPI_Bsend_init,
                                          MPI_Rsend_init};
+
+void buffer_attach(struct actor *actor)
+{
+    void *buffer = malloc(ATTACHED);
+    if (!buffer)
+        fail(actor, "out of memory");
+    MPI_Buffer_attach(buffer, ATTACHED);
+    actor->n_buffered = 0;
+}
+
+void buffer_detach(struct actor *actor)
+{
+    void *buffer;
+    int size;
+    MPI_Buffer_detach(&buffer, &size);
+    if (size != ATTACHED)
+        fail(actor, "the buffer that was attached has %d bytes", size);
+    free(buffer);
+}
 
 static enum mode draw_mode(struct actor *actor, const struct message *m)
 {
