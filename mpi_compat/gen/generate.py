@@ -133,12 +133,18 @@ def body(function, by_name):
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
     if function.klass == 'dual':
         return text + wide_call(function)
-    comms = comm_expressions(function) or ['MPI_COMM_WORLD']
-    culprit = comms[0] if len(comms) == 1 else f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
     # A program that goes on after the error finds no handle where it asked for one.
     text += ''.join(f'    *{p.name} = {NULL_HANDLES[p.kind]};\n'
                     for p in function.of_kind(*NULL_HANDLES))
-    return text + f'    return wsp_refuse("MPI_{function.name}", {culprit});\n'
+    comms = comm_expressions(function)
+    how, culprit = 'wsp_refuse', comms[0] if comms else 'win'
+    if len(comms) > 1:
+        culprit = f'WSP_ROUTE_comm({comms[0]}) ? {comms[1]} : {comms[0]}'
+    if not comms:
+        how = 'wsp_refuse_group'
+    elif function.of_kind('newfile'):
+        how = 'wsp_refuse_file'
+    return text + f'    return {how}("MPI_{function.name}", {culprit});\n'
 
 
 def wrapper(function, by_name):
@@ -152,6 +158,12 @@ def wrapper(function, by_name):
                  f'    wsp_nested_enter_file({file});\n'
                  f'    int err = host.{function.name}({function.arguments});\n'
                  f'    return wsp_nested_leave_file({file}, err);\n}}\n\n')
+    elif function.flag == 'sleeps':
+        inner = inner.replace(f'host.{function.name}(', f'asleep_{function.name}(')
+        guard = (f'static int asleep_{function.name}({function.declarations})\n{{\n'
+                 '    wsp_asleep_enter();\n'
+                 f'    int err = host.{function.name}({function.arguments});\n'
+                 '    wsp_asleep_leave();\n    return err;\n}\n\n')
     else:
         guard = ''
     return (f'{guard}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
@@ -161,7 +173,7 @@ def wrapper(function, by_name):
 def wrappers_c(functions):
     """The exported functions."""
     by_name = {f.name: f for f in functions}
-    return (HEAD + '#include "count/count.h"\n#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n#include "host/nested.h"\n'
+    return (HEAD + '#include "count/count.h"\n#include "host/asleep.h"\n#include "host/error.h"\n#include "host/home.h"\n#include "host/host.h"\n#include "host/nested.h"\n'
             '#include "host/route.h"\n#include "wide.h"\n\n'
             '#define WSP_EXPORT __attribute__((visibility("default")))\n'
             '/* PMPI_X is the same function as MPI_X: a profiler above us finds it by that name. */\n'

@@ -6,7 +6,7 @@ import re
 CLASSES = ('untouched', 'local', 'dual', 'refused')
 ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message',
           'buffered', 'group', 'members')
-FLAGS = ('-', 'reenters', 'fragile', 'fortran')
+FLAGS = ('-', 'reenters', 'sleeps', 'fragile', 'fortran')
 FIRST_RELEASE = '0.1'
 
 
@@ -48,7 +48,7 @@ class Function:
 
     @property
     def is_exported(self):
-        return self.klass in ('dual', 'refused') or self.flag == 'reenters'
+        return self.klass in ('dual', 'refused') or self.flag in ('reenters', 'sleeps')
 
     @property
     def in_host_table(self):

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "comm/comm.h"
 #include "host/host.h"
+#include "host/route.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -72,4 +73,45 @@ int wsp_refuse(const char *function, MPI_Comm handle)
     if (is_first_time(function))
         say_refused(function, handle);
     return wsp_raise(handle, MPI_ERR_UNSUPPORTED_OPERATION);
+}
+
+/* Open MPI does not call the handler of MPI_FILE_NULL on request: it is set on a file that stands
+ * in for it. */
+static void raise_on_no_file(int code)
+{
+    MPI_Errhandler handler;
+    MPI_File stand_in;
+    if (host.File_get_errhandler(MPI_FILE_NULL, &handler) != MPI_SUCCESS)
+        return;
+    wsp_nested++;
+    bool is_open =
+        handler != MPI_ERRORS_RETURN && host.File_open(wsp_job.self, "/dev/null", MPI_MODE_RDONLY,
+                                                       MPI_INFO_NULL, &stand_in) == MPI_SUCCESS;
+    wsp_nested--;
+    if (is_open) {
+        host.File_set_errhandler(stand_in, handler);
+        host.File_call_errhandler(stand_in, code);
+        wsp_nested++;
+        host.File_close(&stand_in);
+        wsp_nested--;
+    }
+    host.Errhandler_free(&handler);
+}
+
+int wsp_refuse_file(const char *function, MPI_Comm handle)
+{
+    if (is_first_time(function))
+        say_refused(function, handle);
+    raise_on_no_file(MPI_ERR_UNSUPPORTED_OPERATION);
+    return MPI_ERR_UNSUPPORTED_OPERATION;
+}
+
+int wsp_refuse_group(const char *function, MPI_Win win)
+{
+    if (is_first_time(function))
+        wsp_error("%s: the group spans sites, the window does not; name ranks of the window's own "
+                  "site only",
+                  function);
+    host.Win_call_errhandler(win, MPI_ERR_UNSUPPORTED_OPERATION);
+    return MPI_ERR_UNSUPPORTED_OPERATION;
 }

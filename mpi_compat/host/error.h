@@ -16,5 +16,9 @@ int wsp_raise(MPI_Comm comm, int code);
 /* The answer of a function that has no spanning form: one line that names the function, the
  * communicator and its sites, then MPI_ERR_UNSUPPORTED_OPERATION on the communicator. */
 int wsp_refuse(const char *function, MPI_Comm comm);
+/* Likewise of one that opens a file: its errors belong to MPI_FILE_NULL (MPI-3.1 13.7). */
+int wsp_refuse_file(const char *function, MPI_Comm comm);
+/* Of a window's epoch with a group that reaches beyond its site: on the window. */
+int wsp_refuse_group(const char *function, MPI_Win win);
 
 #endif

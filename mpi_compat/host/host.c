@@ -38,6 +38,12 @@ static void *open_host(void)
     return library ? library : dlopen(WSP_HOST_SONAME, RTLD_LAZY);
 }
 
+void *wsp_host_symbol(const char *name)
+{
+    void *library = open_host();
+    return library ? dlsym(library, name) : NULL;
+}
+
 static const char *fill(void *library)
 {
     for (size_t i = 0; i < WSP_HOST_COUNT; i++) {

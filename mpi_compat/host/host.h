@@ -13,6 +13,9 @@ extern struct wsp_host host;
 /* The symbols behind the fields of struct wsp_host, in their order. */
 extern const char *const wsp_host_names[WSP_HOST_COUNT];
 
+/* Another symbol of the host's library or of those it is made of; NULL: not there. */
+void *wsp_host_symbol(const char *name);
+
 /* NULL if the host's library is there and is the one that this shim was built for, else a line
  * that says what is wrong; no field of `host` may be used then. */
 const char *wsp_host_problem(void);

@@ -2,6 +2,7 @@
 #include "host/nested.h"
 
 #include "base/map.h"
+#include "host/asleep.h"
 #include "host/host.h"
 
 #include <pthread.h>
@@ -66,7 +67,10 @@ void wsp_nested_enter_file(MPI_File file)
 {
     if (!wsp_job.is_wide)
         return;
-    if (wsp_nested++ == 0 && file != MPI_FILE_NULL) {
+    if (wsp_nested++ > 0)
+        return;
+    wsp_asleep_enter();
+    if (file != MPI_FILE_NULL) {
         pthread_mutex_lock(&lock);
         set_aside(file);
         pthread_mutex_unlock(&lock);
@@ -77,7 +81,10 @@ int wsp_nested_leave_file(MPI_File file, int err)
 {
     if (!wsp_job.is_wide)
         return err;
-    if (--wsp_nested == 0 && file != MPI_FILE_NULL) {
+    if (--wsp_nested > 0)
+        return err;
+    wsp_asleep_leave();
+    if (file != MPI_FILE_NULL) {
         pthread_mutex_lock(&lock);
         bool is_due = put_back(file, err);
         pthread_mutex_unlock(&lock);

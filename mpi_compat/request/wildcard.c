@@ -10,8 +10,11 @@ static struct wsp_list open_receives = {{&open_receives.head, &open_receives.hea
  * calls back into the program: Request_get_status raises no error. */
 static pthread_mutex_t settle_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+_Thread_local bool wsp_wildcard_is_settling;
+
 static void settle_lock(void)
 {
+    wsp_wildcard_is_settling = true;
     if (wsp_job.is_threaded)
         pthread_mutex_lock(&settle_mutex);
 }
@@ -20,6 +23,7 @@ static void settle_unlock(void)
 {
     if (wsp_job.is_threaded)
         pthread_mutex_unlock(&settle_mutex);
+    wsp_wildcard_is_settling = false;
 }
 
 void wsp_wildcard_open(struct wsp_request *request)

@@ -5,6 +5,9 @@
 
 #include "request/request.h"
 
+/* True while this thread settles: what it asks of the host must not lead to another settlement. */
+extern _Thread_local bool wsp_wildcard_is_settling;
+
 /* Enters a receive whose both halves are posted. */
 void wsp_wildcard_open(struct wsp_request *request);
 

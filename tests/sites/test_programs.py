@@ -122,6 +122,8 @@ jobs.main({
     'segments': cases('segments', (2, 1), (2, 3), (1, 2, 1), (3,)),
     'duplicates': cases('duplicates', (2, 2), (2, 1, 1), (3,)),
     'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
+    'asleep': cases('asleep', (2, 2), (2, 3)),
+    'windows': cases('windows', (2, 2), (1, 3), (3,)),
     'neighbours': cases('neighbours', (2, 2), (3, 3), (1, 2, 1), (3,)),
     'inter': cases('inter', (2, 2), (3, 1), (1, 1), (2, 2, 2), (3,)),
     'inter_coll': cases('inter_coll', (2, 2), (1, 3), (1, 1), (2, 2, 1)),
