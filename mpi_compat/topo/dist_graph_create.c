@@ -154,6 +154,23 @@ static int *append(int *to, int n, const int *list)
     return to + n;
 }
 
+/* Both lists on the heap, and how many ints they are; NULL when out of memory. */
+static int *say_lists(const struct wsp_dist_graph *own, int *n_ints)
+{
+    int64_t n = LISTS + 2 * ((int64_t)own->n_in + own->n_out);
+    int *said = n > INT_MAX ? NULL : malloc((size_t)n * sizeof *said);
+    if (!said)
+        return NULL;
+    said[N_IN] = own->n_in;
+    said[N_OUT] = own->n_out;
+    int *end = append(said + LISTS, own->n_in, own->in);
+    end = append(end, own->n_in, own->in_weights);
+    end = append(end, own->n_out, own->out);
+    append(end, own->n_out, own->out_weights);
+    *n_ints = (int)n;
+    return said;
+}
+
 static struct wsp_dist_graph lists_of(int *said)
 {
     struct wsp_dist_graph own = {.n_in = said[N_IN], .n_out = said[N_OUT], .in = said + LISTS};
@@ -185,22 +202,22 @@ int wide_Dist_graph_create_adjacent(MPI_Comm handle, int n_in, const int sources
     if (wsp_comm_of(handle)->inter)
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_COMM);
     struct wsp_comm *comm = wsp_comm_of(handle);
+    const struct wsp_dist_graph given = {.n_in = n_in,
+                                         .n_out = n_out,
+                                         .in = (int *)sources,
+                                         .in_weights = (int *)sourceweights,
+                                         .out = (int *)targets,
+                                         .out_weights = (int *)targetweights};
     struct wsp_topology *topology = NULL;
     struct wsp_sayings all;
-    int newrank = comm->rank, code = check_edges(comm->size, n_in, sources, sourceweights);
+    int *mine = NULL, n_mine = 0, newrank = comm->rank;
     (void)info; /* none is understood */
+    int code = check_edges(comm->size, n_in, sources, sourceweights);
     if (!code)
         code = check_edges(comm->size, n_out, targets, targetweights);
-    size_t n_ints = code ? LISTS : LISTS + 2 * ((size_t)n_in + (size_t)n_out);
-    int *mine = n_ints > INT_MAX ? NULL : malloc(n_ints * sizeof *mine);
-    if (!code && mine) {
-        mine[N_IN] = n_in;
-        mine[N_OUT] = n_out;
-        int *end = append(append(mine + LISTS, n_in, sources), n_in, sourceweights);
-        append(append(end, n_out, targets), n_out, targetweights);
-    }
-    code = wsp_sayings_open(&all, comm, code || mine ? code : MPI_ERR_NO_MEM, mine,
-                            reorder ? (int)n_ints : 0);
+    if (!code && !(mine = say_lists(&given, &n_mine)))
+        code = MPI_ERR_NO_MEM;
+    code = wsp_sayings_open(&all, comm, code, mine, reorder ? n_mine : 0);
     if (!code && reorder)
         code = choose_adjacent(comm, &all, &newrank);
     if (!code) {

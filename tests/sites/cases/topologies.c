@@ -464,6 +464,30 @@ static void wrong_grids(void)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 }
 
+/* Two groups have no topology. */
+static void intercommunicators(void)
+{
+    int dims[1] = {1}, periods[1] = {0}, index[1] = {0}, edges[1] = {0}, class;
+    MPI_Comm half, inter, made;
+    if (world.size < 2)
+        return;
+    MPI_Comm_split(MPI_COMM_WORLD, world.rank % 2, world.rank, &half);
+    MPI_Intercomm_create(half, 0, MPI_COMM_WORLD, !(world.rank % 2), 1, &inter);
+    MPI_Comm_set_errhandler(inter, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Error_class(MPI_Cart_create(inter, 1, dims, periods, 0, &made), &class);
+    CHECK(class == MPI_ERR_COMM);
+    MPI_Error_class(MPI_Graph_create(inter, 1, index, edges, 0, &made), &class);
+    CHECK(class == MPI_ERR_COMM);
+    MPI_Error_class(MPI_Dist_graph_create_adjacent(inter, 0, NULL, weights_empty, 0, NULL,
+                                                   weights_empty, MPI_INFO_NULL, 0, &made),
+                    &class);
+    CHECK(class == MPI_ERR_COMM);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    MPI_Comm_free(&inter);
+    MPI_Comm_free(&half);
+}
+
 const struct mpi_case cases[] = {{"grids", grids, false},
                                  {"smaller_grid", smaller_grid, false},
                                  {"slices", slices, false},
@@ -473,4 +497,5 @@ const struct mpi_case cases[] = {{"grids", grids, false},
                                  {"dist_graphs", dist_graphs, false},
                                  {"wrong_grids", wrong_grids, false},
                                  {"wrong_graphs", wrong_graphs, false},
+                                 {"intercommunicators", intercommunicators, false},
                                  {NULL, NULL, false}};
