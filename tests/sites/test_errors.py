@@ -28,6 +28,20 @@ RIGHT_DIFFERENCES = [
      'the host takes a negative number of ranks'),
     (r'create foreign group', r'MPI_ERR_GROUP( handler=1,stage,MPI_ERR_GROUP)? kept',
      'the host makes a communicator of processes that the parent does not have'),
+    (r'cart (negative|zero)', r'MPI_ERR_DIMS( handler=1,stage,MPI_ERR_DIMS)? kept',
+     'the host has no class of its own for it: MPI_ERR_OTHER'),
+    (r'graph far edge', r'MPI_ERR_ARG( handler=1,stage,MPI_ERR_ARG)? kept',
+     'the host makes a graph with an edge to a node that is not there'),
+    (r'(dist_graph|adjacent) (count|degree|far)', r'MPI_ERR_ARG( handler=1,stage,MPI_ERR_ARG)? null',
+     'the host leaves what stood in the place of the new communicator; here it is none'),
+    (r'no grid, neighbours', r'MPI_ERR_(TOPOLOGY|ARG)( handler=[12],stage,MPI_ERR_(TOPOLOGY|ARG))?',
+     'the host stumbles over it later: MPI_ERR_INTERN'),
+    (r'no grid, alltoall', r'MPI_ERR_TOPOLOGY( handler=1,stage,MPI_ERR_TOPOLOGY)?',
+     'the host raises it on MPI_COMM_WORLD; here on the communicator of the call'),
+    (r'coords beyond', r'MPI_ERR_RANK( handler=1,another,MPI_ERR_RANK)?',
+     'the host gives coordinates to a rank that is not there'),
+    (r'shift direction', r'MPI_ERR_DIMS( handler=1,another,MPI_ERR_DIMS)?',
+     'the host shifts along a dimension that is not there'),
 ]
 
 

@@ -50,6 +50,14 @@ static void null_communicators(void)
     PROBE("disconnect world", MPI_Comm_disconnect(&(MPI_Comm){MPI_COMM_WORLD}));
 }
 
+static void intra_asked_as_inter(const struct stage *stage)
+{
+    int n;
+    MPI_Group group;
+    PROBE("remote_size of intra", MPI_Comm_remote_size(stage->comm, &n));
+    PROBE("remote_group of intra", MPI_Comm_remote_group(stage->comm, &group));
+}
+
 /* All members make the same mistake. */
 static void wrong_makers(const struct stage *stage)
 {
@@ -69,6 +77,7 @@ static void wrong_makers(const struct stage *stage)
     MAKE("create_group self", MPI_Comm_create_group(comm, self, 3, &made));
     PROBE("create_group to nowhere", MPI_Comm_create_group(comm, self, 3, NULL));
     PROBE("dup to nowhere", MPI_Comm_dup(comm, NULL));
+    MAKE("merge intra", MPI_Intercomm_merge(comm, 0, &made));
     MAKE("dup_with_info null", MPI_Comm_dup_with_info(comm, MPI_INFO_NULL, &made));
     MPI_Group_free(&self);
 }
@@ -162,6 +171,7 @@ void probe_handles(const struct stage *stage)
     if (!stage->is_actor)
         return;
     null_communicators();
+    intra_asked_as_inter(stage);
     null_groups();
     wrong_groups(stage);
     other_null_handles(stage);

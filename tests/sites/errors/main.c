@@ -11,8 +11,8 @@
 #include <string.h>
 
 static void (*const folders[])(const struct stage *stage) = {
-    probe_sends,  probe_receives,    probe_truncation, probe_requests,
-    probe_arrays, probe_collectives, probe_handles,    probe_attributes};
+    probe_sends,       probe_receives, probe_truncation, probe_requests,  probe_arrays,
+    probe_collectives, probe_handles,  probe_topologies, probe_attributes};
 
 static void run(struct stage *stage, bool is_users)
 {

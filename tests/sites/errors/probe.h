@@ -56,6 +56,7 @@ void probe_requests(const struct stage *stage);
 void probe_arrays(const struct stage *stage);
 void probe_collectives(const struct stage *stage);
 void probe_handles(const struct stage *stage);
+void probe_topologies(const struct stage *stage);
 void probe_attributes(const struct stage *stage);
 
 #endif
