@@ -100,7 +100,7 @@ def instrumented_programs():
 def refusals_are_loud():
     """A refused function names itself and its sites in one line."""
     sites = (2, 1)
-    result = jobs.run_over(sites, [jobs.SITES / 'semantics', '-S', jobs.spread(sites),
+    result = jobs.run_over(sites, [jobs.SITES / 'refusals', '-S', jobs.spread(sites),
                                    'refused_functions']).must_pass()
     lines = [line for line in result.err.splitlines() if 'MPI_Win_allocate' in line]
     jobs.expect(len(lines) >= 1, f'no line names MPI_Win_allocate\n{result.describe()}')
@@ -112,8 +112,11 @@ jobs.main({
     'deadlocks': cases('deadlocks', *LAYOUTS),
     'wildcards': cases('wildcards', (2, 2), (2, 1), (2, 2, 1)),
     'buffers': cases('buffers', *LAYOUTS),
-    'semantics': cases('semantics', *LAYOUTS, (3,)),
-    'collectives': cases('collectives', *LAYOUTS, (1, 3), (3,)),
+    'messages': cases('messages', *LAYOUTS, (3,)),
+    'requests': cases('requests', *LAYOUTS, (3,)),
+    'refusals': cases('refusals', (2, 2), (1, 1), (3,)),
+    'communicators': cases('communicators', (2, 2), (1, 1), (2, 2, 1)),
+    'collectives': cases('collectives', (2, 2), (1, 3), (3,)),
     'groups': cases('groups', (2, 2), (3, 2), (2, 2, 2)),
     'topologies': cases('topologies', (2, 2), (3, 3), (1, 3, 2), (4,)),
     'split': cases('split', (2, 1), (2, 3), (1, 2, 1)),

@@ -10,6 +10,13 @@
 
 enum { TAG = 4, N_FLIGHT = 8 };
 
+/* For a rank with itself, too. */
+static void for_pairs_and_self(void (*scene)(int from, int to))
+{
+    for_pairs(scene);
+    scene(0, 0);
+}
+
 static const size_t sizes[] = {0, 1, 1000, 65535, 65536, 65537, 300000, 5 << 20};
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
@@ -25,19 +32,6 @@ static unsigned char *map(size_t size)
 static void unmap(unsigned char *memory, size_t size)
 {
     CHECK(munmap(memory, size ? size : 1) == 0);
-}
-
-/* Runs a scene for a wide pair both ways, for a home pair, and for a rank with itself. */
-static void for_pairs(void (*scene)(int from, int to))
-{
-    int w = wide_partner(0), h = home_partner(0);
-    if (w >= 0) {
-        scene(0, w);
-        scene(w, 0);
-    }
-    if (h >= 0)
-        scene(0, h);
-    scene(0, 0);
 }
 
 static void send_unmap(int to, size_t size, int salt, bool waits)
@@ -73,7 +67,7 @@ static void unmap_scene(int from, int to)
 
 static void unmapped_after_completion(void)
 {
-    for_pairs(unmap_scene);
+    for_pairs_and_self(unmap_scene);
 }
 
 /* Received buffers become the program's own data, and stay what it made of them. */
@@ -109,7 +103,7 @@ static void poison_scene(int from, int to)
 
 static void overwritten_after_completion(void)
 {
-    for_pairs(poison_scene);
+    for_pairs_and_self(poison_scene);
 }
 
 /* Sends count of out_type at out and receives in_count of in_type at in, nonblocking, so that a
@@ -144,7 +138,7 @@ static void bottom_scene(int from, int to)
 
 static void bottom(void)
 {
-    for_pairs(bottom_scene);
+    for_pairs_and_self(bottom_scene);
 }
 
 /* Displacements before the buffer's address, and an extent that runs backwards. */
@@ -170,7 +164,7 @@ static void negative_scene(int from, int to)
 
 static void negative_lower_bound(void)
 {
-    for_pairs(negative_scene);
+    for_pairs_and_self(negative_scene);
 }
 
 /* Types whose data leave in another order than they stand in memory. */
@@ -206,7 +200,7 @@ static void reordered_scene(int from, int to)
 
 static void reordered_fields(void)
 {
-    for_pairs(reordered_scene);
+    for_pairs_and_self(reordered_scene);
 }
 
 /* A matrix column by column: a resized vector, interleaved with itself. */
@@ -233,7 +227,7 @@ static void columns_scene(int from, int to)
 
 static void matrix_columns(void)
 {
-    for_pairs(columns_scene);
+    for_pairs_and_self(columns_scene);
 }
 
 /* A message shorter than the receive's type asks for, ending within an element. */
@@ -273,7 +267,7 @@ static void partial_scene(int from, int to)
 
 static void partial_elements(void)
 {
-    for_pairs(partial_scene);
+    for_pairs_and_self(partial_scene);
 }
 
 /* 3 GiB in one message: 3072 pieces of 1 MiB, 4 KiB apart, into one piece of memory; and back. */

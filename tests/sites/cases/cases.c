@@ -57,6 +57,29 @@ int wide_partner(int rank)
     return -1;
 }
 
+void for_pairs(void (*scene)(int from, int to))
+{
+    int w = wide_partner(0), h = home_partner(0);
+    if (w >= 0) {
+        scene(0, w);
+        scene(w, 0);
+    }
+    if (h >= 0)
+        scene(0, h);
+}
+
+int class_of(int code)
+{
+    int class;
+    MPI_Error_class(code, &class);
+    return class;
+}
+
+void return_errors(bool on)
+{
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, on ? MPI_ERRORS_RETURN : MPI_ERRORS_ARE_FATAL);
+}
+
 unsigned char pattern(size_t i, int salt)
 {
     return (unsigned char)((i * 131 + (i >> 8) * 17 + (unsigned)salt * 29 + 5) & 0xff);

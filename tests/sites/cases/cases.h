@@ -42,6 +42,13 @@ int home_partner(int rank);
 /* A rank of another site, or -1. */
 int wide_partner(int rank);
 
+/* Runs a scene for a wide pair both ways and for a home pair. */
+void for_pairs(void (*scene)(int from, int to));
+
+int class_of(int code);
+/* On MPI_COMM_WORLD: errors are returned, or fatal again. */
+void return_errors(bool on);
+
 /* A value that all of a case's data come from. */
 unsigned char pattern(size_t i, int salt);
 void fill(void *data, size_t length, int salt);

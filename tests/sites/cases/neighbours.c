@@ -471,13 +471,6 @@ static void graphs(void)
     on_splits(on_graphs);
 }
 
-static int class_of(int code)
-{
-    int class;
-    MPI_Error_class(code, &class);
-    return class;
-}
-
 static void wrong_arguments(void)
 {
     int dims[1] = {world.size}, periods[1] = {1}, a[4] = {0}, b[4];

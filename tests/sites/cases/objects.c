@@ -15,14 +15,6 @@ static bool is_same_everywhere(int value)
     return ends[0] == -ends[1];
 }
 
-static int class_of(int code)
-{
-    int class = MPI_SUCCESS;
-    if (code != MPI_SUCCESS)
-        MPI_Error_class(code, &class);
-    return class;
-}
-
 /* The attribute of the world and of a duplicate, by both getters. */
 static int predefined(int keyval, bool must_be_set)
 {
