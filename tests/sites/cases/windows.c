@@ -115,13 +115,6 @@ static void file_views(void)
 /* What a handler was told, and how large it found the world. */
 static int n_calls, last_code, size_seen;
 
-static int class_of(int code)
-{
-    int class;
-    MPI_Error_class(code, &class);
-    return class;
-}
-
 static void note(int code)
 {
     n_calls++;
