@@ -90,9 +90,9 @@ def compare(program, layouts):
     return case
 
 
-def end_by(culprit, sites):
-    """A job that this rank ends by an error; what was said."""
-    command = [jobs.need_program(jobs.SITES / 'errors'), 'fatal', culprit]
+def end_by(culprit, sites, how='fatal'):
+    """A job that this rank ends by an error or a call; what was said."""
+    command = [jobs.need_program(jobs.SITES / 'errors'), how, culprit]
     result = jobs.run_over(sites, command)
     jobs.expect(result.status != 0 and not result.timed_out and 'still here' not in result.out,
                 result.describe())
@@ -110,8 +110,20 @@ def fatal_errors():
         said.append(end_by(0, LAYOUTS[0]))
 
 
+def ends():
+    """MPI_Abort on a part of the ranks ends the job everywhere; MPI_Finalize does not mind what is
+    left undone."""
+    command = [jobs.need_program(jobs.SITES / 'errors'), 'leave']
+    jobs.run(['mpirun', '-n', RANKS, *command, 1]).must_pass()
+    for sites in LAYOUTS[::2]:
+        end_by(0, sites, 'abort')
+        end_by(RANKS - 1, sites, 'abort')
+        jobs.run_over(sites, [*command, RANKS - 1]).must_pass()
+
+
 jobs.main({
     'errors': compare('errors', LAYOUTS),
     'errors_fortran': compare('errors_fortran', LAYOUTS[::2]),
     'fatal_errors': fatal_errors,
+    'ends': ends,
 })

@@ -3,12 +3,13 @@
  * user and under MPI_ERRORS_RETURN.
  *
  *     PROGRAM FOLDER    the probes, a line each, in a file of the folder for each rank
- *     PROGRAM fatal N   rank N makes an error that ends the job */
+ *     PROGRAM fatal N   rank N makes an error that ends the job
+ *     PROGRAM abort N   rank N calls MPI_Abort on some of the ranks
+ *     PROGRAM leave N   all ranks leave with much undone, towards rank N */
 #include "probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void (*const folders[])(const struct stage *stage) = {
     probe_sends,       probe_receives, probe_truncation, probe_requests,  probe_arrays,
@@ -63,20 +64,6 @@ static void play_with(int peer)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-static void die(int culprit)
-{
-    int rank, size;
-    MPI_Comm comm;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
-    MPI_Comm_set_name(comm, "the last one");
-    if (rank == culprit)
-        MPI_Send(&rank, 1, MPI_INT, size, 0, comm);
-    MPI_Barrier(comm);
-    printf("still here\n");
-}
-
 static bool redirect(const char *folder)
 {
     char path[4096];
@@ -91,11 +78,9 @@ int main(int argc, char **argv)
     int size;
     MPI_Init(&argc, &argv);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    if (argc == 3 && strcmp(argv[1], "fatal") == 0)
-        die(atoi(argv[2]));
-    if (argc != 2 || !redirect(argv[1]))
+    if (argc == 3 ? !end_job(argv[1], atoi(argv[2])) : argc != 2 || !redirect(argv[1]))
         MPI_Abort(MPI_COMM_WORLD, 2);
-    for (int peer = 1; peer < size; peer++)
+    for (int peer = 1; argc == 2 && peer < size; peer++)
         play_with(peer);
     MPI_Finalize();
     return 0;

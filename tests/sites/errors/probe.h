@@ -48,6 +48,9 @@ MPI_Status odd_status(void);
 /* A name made of two; good until the next call but three. */
 const char *joined(const char *a, const char *b);
 
+/* Ends the job in one of its ways; false: there is no such way. */
+bool end_job(const char *how, int who);
+
 /* The folders of probes. */
 void probe_sends(const struct stage *stage);
 void probe_receives(const struct stage *stage);
