@@ -36,6 +36,19 @@ void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes
     wsp_internal_receive(exchange->comm, source, exchange->tag, bytes, length, &slot->receive);
 }
 
+void wsp_exchange_send_error(struct wsp_exchange *exchange, int dest, int code)
+{
+    struct wsp_exchange_slot *slot = &exchange->slots[exchange->n_slots++];
+    slot->is_receive = false;
+    wsp_internal_send_error(exchange->comm, dest, exchange->tag, code, &slot->send);
+}
+
+/* What comes is cut to nothing. */
+void wsp_exchange_let_go(struct wsp_exchange *exchange, int source)
+{
+    wsp_exchange_receive(exchange, source, NULL, 0);
+}
+
 static const struct wsp_op *op_of(const struct wsp_exchange_slot *slot)
 {
     return slot->is_receive ? &slot->receive.op : &slot->send;
@@ -52,8 +65,13 @@ bool wsp_exchange_is_over(const struct wsp_exchange *exchange)
 static int outcome_of(const struct wsp_exchange_slot *slot)
 {
     const struct wsp_op *op = op_of(slot);
+    uint32_t flags = slot->is_receive ? slot->receive.envelope.flags : 0;
     if (op->err != WSP_OK)
         return wsp_mpi_class(op->err);
+    if (flags & WSP_ENVELOPE_FAILED) {
+        uint32_t why = flags >> WSP_ENVELOPE_WHY_SHIFT & WSP_ENVELOPE_WHY_MASK;
+        return why == WSP_WHY_NO_MEMORY ? MPI_ERR_NO_MEM : MPI_ERR_OTHER;
+    }
     /* Members that disagree on the amount of data: the host would not tell, we can. */
     return slot->is_receive && op->length != slot->expected ? MPI_ERR_COUNT : MPI_SUCCESS;
 }

@@ -35,6 +35,11 @@ int wsp_exchange_open(struct wsp_exchange *exchange, struct wsp_comm *comm, uint
 void wsp_exchange_send(struct wsp_exchange *exchange, int dest, const void *bytes, uint64_t length);
 void wsp_exchange_receive(struct wsp_exchange *exchange, int source, void *bytes, uint64_t length);
 
+/* Instead of these: tells a rank that this one has failed with an MPI code, which its receive ends
+ * with; lets a rank go on that sends, and takes nothing of it. */
+void wsp_exchange_send_error(struct wsp_exchange *exchange, int dest, int code);
+void wsp_exchange_let_go(struct wsp_exchange *exchange, int source);
+
 /* True if all are over; does not drive. */
 bool wsp_exchange_is_over(const struct wsp_exchange *exchange);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Each site gathers the packed elements of its ranks, at its leader or at the root itself; one
- * bundle from each other site goes to the root, which lays each rank's elements out with its own
- * type. What would lie there as it travels lands in place. */
+/* Gather and Gatherv. At the root's site each rank sends to the root. At another one the leader
+ * gathers what its ranks send into one bundle for the root, who lays each rank's elements out with
+ * its own type; what would lie there as it travels lands in place. Where amounts differ only the
+ * root knows all of them, and a leader is told its ranks' lengths first. */
 #include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
@@ -9,114 +10,203 @@
 
 #include <stdlib.h>
 
-/* The bytes of one site at the root: in the receive buffer already, or in a bundle. */
-struct place {
-    char *bytes;
-    bool is_bundle;
-};
-
 struct arguments {
     const void *sendbuf;
     int sendcount;
     MPI_Datatype sendtype;
-    void *recvbuf; /* these at the root only */
-    int recvcount;
+    void *recvbuf;                         /* these at the root only */
+    int recvcount;                         /* where all are equal */
+    const int *recvcounts, *displacements; /* else */
     MPI_Datatype recvtype;
     int root;
+    bool is_even; /* MPI_Gather: every rank's amount is its own */
+};
+
+/* The bytes of one site at the root: in the receive buffer already, or in a bundle. */
+struct place {
+    char *bytes;
+    uint64_t length;
+    bool is_bundle;
 };
 
 struct gather {
     struct wsp_schedule s;
     struct arguments a;
-    int home_root;            /* who gathers at this site */
-    uint64_t block;           /* packed bytes of one rank */
-    struct wsp_layout layout; /* of recvtype, at the root */
-
-    struct wsp_operand mine;
-    struct place *places; /* of each site, at the root */
-    char *bundle;         /* of this site, at another leader */
+    struct wsp_layout layout; /* of recvtype at the root, of sendtype elsewhere */
+    struct place *places;     /* of each site, at the root */
+    uint64_t *lengths;        /* of each home rank, at another leader */
+    uint64_t length;          /* of this rank's elements, at another site */
+    char *bundle;             /* at another leader */
 };
-
-static void *slot_of(const struct gather *g, int rank)
-{
-    return wsp_coll_at(g->a.recvbuf, (int64_t)rank * g->a.recvcount * g->layout.extent);
-}
 
 static bool is_root(const struct gather *g)
 {
     return g->s.comm->rank == g->a.root;
 }
 
+static bool is_at_roots_site(const struct gather *g)
+{
+    return g->s.comm->home[g->a.root] >= 0;
+}
+
+/* True for the leader of a site that is not the root's. */
+static bool collects(const struct gather *g)
+{
+    return wsp_comm_is_leader(g->s.comm) && !is_at_roots_site(g);
+}
+
+static int count_of(const struct gather *g, int rank)
+{
+    return g->a.is_even ? g->a.recvcount : g->a.recvcounts[rank];
+}
+
+static void *slot_of(const struct gather *g, int rank)
+{
+    int64_t first =
+        g->a.is_even ? (int64_t)rank * g->a.recvcount : (int64_t)g->a.displacements[rank];
+    return wsp_coll_at(g->a.recvbuf, first * g->layout.extent);
+}
+
+static uint64_t length_of(const struct gather *g, int rank)
+{
+    return g->layout.size * (uint64_t)count_of(g, rank);
+}
+
+/* True if the elements of these ranks lie behind each other as they travel. */
+static bool lies_as_sent(const struct gather *g, const struct wsp_part *part)
+{
+    for (int i = 0; i + 1 < part->n_ranks; i++)
+        if (wsp_coll_at(slot_of(g, part->ranks[i]), (int64_t)length_of(g, part->ranks[i])) !=
+            slot_of(g, part->ranks[i + 1]))
+            return false;
+    return g->layout.is_contiguous;
+}
+
 static int open_place(const struct gather *g, const struct wsp_part *part, struct place *place)
 {
-    bool is_run = part->ranks[part->n_ranks - 1] - part->ranks[0] == part->n_ranks - 1;
-    place->is_bundle = !g->layout.is_contiguous || !is_run;
-    place->bytes = place->is_bundle ? malloc((uint64_t)part->n_ranks * g->block)
+    for (int i = 0; i < part->n_ranks; i++)
+        place->length += length_of(g, part->ranks[i]);
+    place->is_bundle = !lies_as_sent(g, part);
+    place->bytes = place->is_bundle ? malloc(place->length + 1)
                                     : wsp_coll_at(slot_of(g, part->ranks[0]), g->layout.true_lb);
-    return place->bytes ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+    return place->bytes || place->length == 0 ? MPI_SUCCESS : MPI_ERR_NO_MEM;
 }
 
 static int expect_bundles(struct gather *g)
 {
     struct wsp_comm *comm = g->s.comm;
-    g->places = calloc((unsigned)comm->n_parts, sizeof *g->places);
-    int err = g->places ? MPI_SUCCESS : MPI_ERR_NO_MEM;
-    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
-        err = open_place(g, &comm->parts[p], &g->places[p]);
-    if (err == MPI_SUCCESS)
-        err = wsp_schedule_open_exchange(&g->s, comm->n_parts);
+    int err = wsp_schedule_open_exchange(&g->s, comm->n_parts);
     for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
         if (p != comm->part)
-            wsp_exchange_receive(&g->s.exchange, comm->parts[p].ranks[0], g->places[p].bytes,
-                                 (uint64_t)comm->parts[p].n_ranks * g->block);
+            wsp_schedule_receive(&g->s, comm->parts[p].ranks[0], g->places[p].bytes,
+                                 g->places[p].length);
     return err;
 }
 
-/* What this rank gives to its site's gathering, and where it gathers. */
-static int open_mine(struct gather *g, const void **mine, char **all)
+static int open_places(struct gather *g)
 {
     const struct wsp_comm *comm = g->s.comm;
-    int err = MPI_SUCCESS;
-    *mine = NULL;
-    *all = g->bundle;
-    if (is_root(g))
-        *all = g->places[comm->part].bytes;
-    if (g->a.sendbuf != MPI_IN_PLACE) {
-        err = wsp_operand_open_packed(&g->mine, g->a.sendbuf, g->a.sendcount, g->a.sendtype);
-        *mine = g->mine.wire;
-    } else if (g->places[comm->part].is_bundle) {
-        err = wsp_type_pack(slot_of(g, comm->rank), g->a.recvcount, g->a.recvtype,
-                            *all + (uint64_t)comm->home_rank * g->block, g->block);
-    }
+    int err = g->s.err;
+    g->places = wsp_coll_calloc((size_t)comm->n_parts, sizeof *g->places);
+    for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++)
+        if (p != comm->part)
+            err = open_place(g, &comm->parts[p], &g->places[p]);
     return err;
 }
 
-static int gather_at_home(struct wsp_schedule *s)
+/* Posts all that comes to the root: its own site's elements in any case. */
+static int expect(struct gather *g)
+{
+    const struct wsp_comm *comm = g->s.comm;
+    const struct wsp_part *here = wsp_comm_here(comm);
+    int err = expect_bundles(g);
+    for (int i = 0; err == MPI_SUCCESS && i < here->n_ranks; i++)
+        if (i != comm->home_rank || g->a.sendbuf != MPI_IN_PLACE)
+            err = wsp_phase_receive(&g->s, i, slot_of(g, here->ranks[i]),
+                                    count_of(g, here->ranks[i]), g->a.recvtype);
+    return err;
+}
+
+static int ask_lengths(struct gather *g)
+{
+    int n = wsp_comm_here(g->s.comm)->n_ranks, err = MPI_SUCCESS;
+    g->lengths = wsp_coll_calloc((size_t)n, sizeof *g->lengths);
+    for (int i = 0; err == MPI_SUCCESS && i < n; i++)
+        if (g->a.is_even || i == g->s.comm->home_rank)
+            g->lengths[i] = g->length;
+        else
+            err = wsp_phase_receive_bytes(&g->s, i, &g->lengths[i], sizeof g->lengths[i]);
+    return err;
+}
+
+static int give(struct wsp_schedule *s)
 {
     struct gather *g = (struct gather *)s;
-    const void *mine;
-    char *all;
-    int err = s->err;
-    if (err == MPI_SUCCESS && is_root(g)) {
-        err = expect_bundles(g);
-    } else if (err == MPI_SUCCESS && s->comm->home_rank == g->home_root) {
-        g->bundle = malloc((uint64_t)wsp_comm_here(s->comm)->n_ranks * g->block);
-        err = g->bundle ? MPI_SUCCESS : MPI_ERR_NO_MEM;
+    const struct arguments *a = &g->a;
+    if (is_root(g))
+        s->err = open_places(g);
+    int err = is_root(g) ? expect(g) : MPI_SUCCESS;
+    if (err != MPI_SUCCESS || a->sendbuf == MPI_IN_PLACE)
+        return err;
+    if (is_at_roots_site(g))
+        return wsp_phase_send(s, s->comm->home[a->root], a->sendbuf, a->sendcount, a->sendtype);
+    if (collects(g))
+        return ask_lengths(g);
+    if (!a->is_even)
+        err = wsp_phase_send_bytes(s, 0, &g->length, sizeof g->length);
+    return err == MPI_SUCCESS ? wsp_phase_send(s, 0, a->sendbuf, a->sendcount, a->sendtype) : err;
+}
+
+static uint64_t sum_of_lengths(const struct gather *g)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < wsp_comm_here(g->s.comm)->n_ranks; i++)
+        sum += g->lengths[i];
+    return sum;
+}
+
+/* Packed bytes are what a host receives of any type. */
+static int collect(struct wsp_schedule *s)
+{
+    struct gather *g = (struct gather *)s;
+    const struct arguments *a = &g->a;
+    int err = MPI_SUCCESS;
+    if (!collects(g))
+        return MPI_SUCCESS;
+    g->bundle = malloc(sum_of_lengths(g) + 1);
+    if (!g->bundle && s->err == MPI_SUCCESS)
+        s->err = MPI_ERR_NO_MEM;
+    if (s->err == MPI_SUCCESS)
+        s->err = wsp_type_pack(a->sendbuf, a->sendcount, a->sendtype, g->bundle, g->length);
+    char *to = g->bundle;
+    for (int i = 1; err == MPI_SUCCESS && i < wsp_comm_here(s->comm)->n_ranks; i++) {
+        to = wsp_coll_at(to, (int64_t)g->lengths[i - 1]);
+        err = s->err == MPI_SUCCESS ? wsp_phase_receive_bytes(s, i, to, g->lengths[i])
+                                    : wsp_phase_let_go(s, i);
     }
-    if (err == MPI_SUCCESS)
-        err = open_mine(g, &mine, &all);
-    return err == MPI_SUCCESS ? wsp_phase_gather(s, mine, g->block, all, g->home_root) : err;
+    return err;
 }
 
 static int send_bundle(struct wsp_schedule *s)
 {
     struct gather *g = (struct gather *)s;
-    if (!g->bundle || s->err != MPI_SUCCESS)
+    if (!collects(g))
         return MPI_SUCCESS;
     int err = wsp_schedule_open_exchange(s, 1);
     if (err == MPI_SUCCESS)
-        wsp_exchange_send(&s->exchange, g->a.root, g->bundle,
-                          (uint64_t)wsp_comm_here(s->comm)->n_ranks * g->block);
+        wsp_schedule_send(s, g->a.root, g->bundle, sum_of_lengths(g));
+    return err;
+}
+
+static int unbundle_site(const struct gather *g, const struct wsp_part *part, const char *from)
+{
+    int err = MPI_SUCCESS;
+    for (int i = 0; err == MPI_SUCCESS && i < part->n_ranks; i++) {
+        int rank = part->ranks[i];
+        err = wsp_type_unpack(from, length_of(g, rank), slot_of(g, rank), count_of(g, rank),
+                              g->a.recvtype);
+        from += length_of(g, rank);
+    }
     return err;
 }
 
@@ -124,17 +214,14 @@ static int unbundle(struct wsp_schedule *s)
 {
     struct gather *g = (struct gather *)s;
     int err = s->err;
-    for (int p = 0; err == MPI_SUCCESS && g->places && p < s->comm->n_parts; p++) {
-        const struct wsp_part *part = &s->comm->parts[p];
-        for (int i = 0; g->places[p].is_bundle && err == MPI_SUCCESS && i < part->n_ranks; i++)
-            err = wsp_type_unpack(g->places[p].bytes + (uint64_t)i * g->block, g->block,
-                                  slot_of(g, part->ranks[i]), g->a.recvcount, g->a.recvtype);
-    }
+    for (int p = 0; g->places && err == MPI_SUCCESS && p < s->comm->n_parts; p++)
+        if (g->places[p].is_bundle)
+            err = unbundle_site(g, &s->comm->parts[p], g->places[p].bytes);
     return err;
 }
 
 static const struct wsp_step steps[] = {
-    {gather_at_home, false}, {send_bundle, false}, {unbundle, false}, {NULL, false}};
+    {give, false}, {collect, false}, {send_bundle, false}, {unbundle, false}, {NULL, false}};
 
 static void close_gather(struct wsp_schedule *s)
 {
@@ -143,13 +230,30 @@ static void close_gather(struct wsp_schedule *s)
         if (g->places[p].is_bundle)
             free(g->places[p].bytes);
     free(g->places);
+    free(g->lengths);
     free(g->bundle);
-    wsp_operand_close(&g->mine);
 }
 
-/* Arguments that count on this rank; gives block, and layout at the root. */
-static int check(const struct arguments *a, const struct wsp_comm *comm, uint64_t *block,
-                 struct wsp_layout *layout)
+/* What the root alone is given. */
+static int check_root(const struct arguments *a, const struct wsp_comm *comm, uint64_t sent,
+                      struct wsp_layout *layout)
+{
+    if (a->is_even) {
+        int err = wsp_coll_check_buffer(a->recvbuf, a->recvcount, a->recvtype, layout);
+        uint64_t block = err == MPI_SUCCESS ? layout->size * (uint64_t)a->recvcount : sent;
+        if (err != MPI_SUCCESS || a->sendbuf == MPI_IN_PLACE || sent == block)
+            return err;
+        return sent > block ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
+    }
+    if (!a->recvcounts || !a->displacements)
+        return MPI_ERR_ARG;
+    for (int rank = 0; rank < comm->size; rank++)
+        if (a->recvcounts[rank] < 0)
+            return MPI_ERR_COUNT;
+    return wsp_type_describe(a->recvtype, layout);
+}
+
+static int check(const struct arguments *a, const struct wsp_comm *comm, struct wsp_layout *layout)
 {
     bool is_at_root = comm->rank == a->root;
     int err = wsp_coll_check_root(comm, a->root);
@@ -157,15 +261,25 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, uint64_
         err = MPI_ERR_ARG;
     if (err == MPI_SUCCESS && a->sendbuf != MPI_IN_PLACE)
         err = wsp_coll_check_buffer(a->sendbuf, a->sendcount, a->sendtype, layout);
-    *block = err == MPI_SUCCESS ? layout->size * (uint64_t)a->sendcount : 0;
     if (err != MPI_SUCCESS || !is_at_root)
         return err;
-    uint64_t sent = *block;
-    err = wsp_coll_check_buffer(a->recvbuf, a->recvcount, a->recvtype, layout);
-    *block = err == MPI_SUCCESS ? layout->size * (uint64_t)a->recvcount : 0;
-    if (err == MPI_SUCCESS && a->sendbuf != MPI_IN_PLACE && sent != *block)
-        return sent > *block ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
-    return err;
+    return check_root(a, comm, layout->size * (uint64_t)a->sendcount, layout);
+}
+
+static struct gather *make(const struct arguments *a, struct wsp_comm *comm,
+                           const struct wsp_layout *layout)
+{
+    struct gather *g = wsp_schedule_new(sizeof *g, comm, steps, close_gather);
+    if (!g)
+        return NULL;
+    g->a = *a;
+    g->layout = *layout;
+    g->s.tells_errors = true;
+    if (!is_root(g))
+        g->length = layout->size * (uint64_t)a->sendcount;
+    if (a->is_even && (is_root(g) ? length_of(g, 0) : g->length) == 0)
+        g->s.steps = &steps[4]; /* nothing travels, and nobody need wait */
+    return g;
 }
 
 /* The types of the program must outlive the call that starts. */
@@ -183,40 +297,53 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
     struct wsp_layout layout = {0};
-    uint64_t block;
-    if (comm->inter)
-        return wsp_inter_gather(a->sendbuf, a->sendcount, a->sendtype, WSP_BLOCKS_EVEN(a->recv),
-                                a->root, comm, request);
-    int err = check(a, comm, &block, &layout);
+    if (comm->inter) {
+        struct wsp_blocks in = WSP_BLOCKS_EVEN(a->recv);
+        if (!a->is_even)
+            in = WSP_BLOCKS_VARYING(a->recv, a->displacements);
+        return wsp_inter_gather(a->sendbuf, a->sendcount, a->sendtype, in, a->root, comm, request);
+    }
+    int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
         return wsp_raise(handle, err);
-    struct gather *g = wsp_schedule_new(sizeof *g, comm, steps, close_gather);
+    struct gather *g = make(a, comm, &layout);
     if (!g)
         return wsp_raise(handle, MPI_ERR_NO_MEM);
-    g->a = *a;
-    g->home_root = comm->home[a->root] >= 0 ? comm->home[a->root] : 0;
-    g->block = block;
-    g->layout = layout;
     if (request)
         g->s.err = keep_types(g);
-    if (block == 0)
-        g->s.steps = &steps[3]; /* nothing travels, and nobody need wait */
     return wsp_schedule_run(&g->s, request);
 }
+
+#define EVEN                                                                                       \
+    (&(struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, NULL, NULL, recvtype,   \
+                         root, true})
+#define UNEVEN                                                                                     \
+    (&(struct arguments){sendbuf, sendcount, sendtype, recvbuf, 0, recvcounts, displs, recvtype,   \
+                         root, false})
 
 int wide_Gather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                 int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
-    return start(
-        &(struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root}, comm,
-        NULL);
+    return start(EVEN, comm, NULL);
 }
 
 int wide_Igather(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
                  int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm,
                  MPI_Request *request)
 {
-    return start(
-        &(struct arguments){sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root}, comm,
-        request);
+    return start(EVEN, comm, request);
+}
+
+int wide_Gatherv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+                 const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root,
+                 MPI_Comm comm)
+{
+    return start(UNEVEN, comm, NULL);
+}
+
+int wide_Igatherv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+                  const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root,
+                  MPI_Comm comm, MPI_Request *request)
+{
+    return start(UNEVEN, comm, request);
 }

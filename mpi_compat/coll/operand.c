@@ -118,3 +118,11 @@ int wsp_coll_check_root(const struct wsp_comm *comm, int root)
 {
     return root >= 0 && root < comm->size ? MPI_SUCCESS : MPI_ERR_ROOT;
 }
+
+void *wsp_coll_calloc(size_t n, size_t size)
+{
+    void *memory = calloc(n, size);
+    if (!memory)
+        wsp_job_abort(1, "out of memory in a collective");
+    return memory;
+}

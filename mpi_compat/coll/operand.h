@@ -47,6 +47,10 @@ int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,
 int wsp_coll_check_op(int count, MPI_Datatype type, MPI_Op op);
 int wsp_coll_check_root(const struct wsp_comm *comm, int root);
 
+/* A few zeroed bytes for each rank or site, without which nobody could even be told of an error:
+ * the job ends if they cannot be had. */
+void *wsp_coll_calloc(size_t n, size_t size);
+
 /* An address that may be relative to MPI_BOTTOM. */
 static inline void *wsp_coll_at(const void *base, int64_t displacement)
 {

@@ -32,6 +32,8 @@ int wsp_phase_send(struct wsp_schedule *s, int home_rank, const void *buffer, in
                    MPI_Datatype type);
 int wsp_phase_receive(struct wsp_schedule *s, int home_rank, void *buffer, int count,
                       MPI_Datatype type);
+/* Lets a home rank go on that sends, and takes nothing of it. */
+int wsp_phase_let_go(struct wsp_schedule *s, int home_rank);
 int wsp_phase_send_bytes(struct wsp_schedule *s, int home_rank, const void *bytes,
                          uint64_t n_bytes);
 int wsp_phase_receive_bytes(struct wsp_schedule *s, int home_rank, void *bytes, uint64_t n_bytes);

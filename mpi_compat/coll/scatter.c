@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Scatter and Scatterv. The root sends to each rank of its own site, and one bundle to the leader
- * of each other, who hands it out. Where amounts differ the lengths go ahead of the bundle, at the
- * same time. */
+ * of each other, who hands it out once its ranks know that it came. Where amounts differ the
+ * lengths go ahead of the bundle, at the same time. */
 #include "coll/inter.h"
 #include "coll/phase.h"
 #include "host/error.h"
@@ -59,12 +59,12 @@ static int pack_bundles(struct scatter *g)
 {
     const struct wsp_comm *comm = g->s.comm;
     uint64_t total = 0, n = 0;
-    g->lengths = calloc((size_t)comm->size, sizeof *g->lengths);
+    g->lengths = wsp_coll_calloc((size_t)comm->size, sizeof *g->lengths);
     for (int rank = 0; rank < comm->size; rank++)
         if (comm->home[rank] < 0)
             total += g->layout.size * (uint64_t)count_of(g, rank);
     g->bundle = malloc(total + 1);
-    if (!g->lengths || !g->bundle)
+    if (!g->bundle)
         return MPI_ERR_NO_MEM;
     char *to = g->bundle;
     int err = MPI_SUCCESS;
@@ -82,15 +82,19 @@ static int pack_bundles(struct scatter *g)
 static int send_bundles(struct scatter *g)
 {
     struct wsp_comm *comm = g->s.comm;
-    int err = pack_bundles(g);
-    if (err == MPI_SUCCESS)
-        err = wsp_schedule_open_exchange(&g->s, 2 * comm->n_parts);
+    if (g->s.err == MPI_SUCCESS)
+        g->s.err = pack_bundles(g);
+    int err = wsp_schedule_open_exchange(&g->s, 2 * comm->n_parts);
     const char *bytes = g->bundle;
     const uint64_t *lengths = g->lengths;
     for (int p = 0; err == MPI_SUCCESS && p < comm->n_parts; p++) {
         const struct wsp_part *part = &comm->parts[p];
         if (p == comm->part)
             continue;
+        if (g->s.err != MPI_SUCCESS) {
+            wsp_exchange_send_error(&g->s.exchange, part->ranks[0], g->s.err);
+            continue;
+        }
         uint64_t length = sum(lengths, part->n_ranks);
         if (!g->a.is_even)
             wsp_exchange_send(&g->s.exchange, part->ranks[0], lengths,
@@ -116,9 +120,7 @@ static int send_at_home(struct scatter *g)
 static int expect_lengths(struct scatter *g)
 {
     int n = wsp_comm_here(g->s.comm)->n_ranks;
-    g->lengths = calloc((size_t)n, sizeof *g->lengths);
-    if (!g->lengths)
-        return MPI_ERR_NO_MEM;
+    g->lengths = wsp_coll_calloc((size_t)n, sizeof *g->lengths);
     for (int i = 0; g->a.is_even && i < n; i++)
         g->lengths[i] = g->layout.size * (uint64_t)g->a.recvcount;
     int err = g->a.is_even ? MPI_SUCCESS : wsp_schedule_open_exchange(&g->s, 1);
@@ -144,45 +146,55 @@ static bool hands_out(const struct scatter *g)
 static int begin(struct wsp_schedule *s)
 {
     struct scatter *g = (struct scatter *)s;
-    int err = s->err;
-    if (err == MPI_SUCCESS && is_root(g))
+    int err = MPI_SUCCESS;
+    if (is_root(g))
         err = send_bundles(g);
     if (err == MPI_SUCCESS && is_root(g))
         err = send_at_home(g);
     if (err == MPI_SUCCESS && hands_out(g))
-        return expect_lengths(g); /* its own part comes from itself, later */
-    return err == MPI_SUCCESS && g->a.recvbuf != MPI_IN_PLACE ? receive_mine(g) : err;
+        err = expect_lengths(g);
+    bool is_near = s->comm->home[g->a.root] >= 0 && g->a.recvbuf != MPI_IN_PLACE;
+    return err == MPI_SUCCESS && is_near ? receive_mine(g) : err;
 }
 
 static int receive_bundle(struct wsp_schedule *s)
 {
     struct scatter *g = (struct scatter *)s;
-    if (!hands_out(g) || s->err != MPI_SUCCESS)
+    /* After an error in place of the lengths no bundle comes. */
+    if (!hands_out(g) || (s->err != MPI_SUCCESS && !g->a.is_even))
         return MPI_SUCCESS;
     uint64_t length = sum(g->lengths, wsp_comm_here(s->comm)->n_ranks);
     g->bundle = malloc(length + 1);
-    int err = g->bundle ? wsp_schedule_open_exchange(s, 1) : MPI_ERR_NO_MEM;
+    if (!g->bundle && s->err == MPI_SUCCESS)
+        s->err = MPI_ERR_NO_MEM;
+    int err = wsp_schedule_open_exchange(s, 1);
     if (err == MPI_SUCCESS)
-        wsp_exchange_receive(&s->exchange, g->a.root, g->bundle, length);
+        wsp_schedule_receive(s, g->a.root, g->bundle, length);
     return err;
+}
+
+static int agree(struct wsp_schedule *s)
+{
+    bool is_far = s->comm->home[((struct scatter *)s)->a.root] < 0;
+    return is_far ? wsp_phase_bcast(s, 0, NULL, 0, MPI_BYTE, 0) : MPI_SUCCESS;
 }
 
 static int hand_out(struct wsp_schedule *s)
 {
     struct scatter *g = (struct scatter *)s;
-    int err = MPI_SUCCESS;
-    if (!hands_out(g) || s->err != MPI_SUCCESS)
+    if (s->comm->home[g->a.root] >= 0 || s->err != MPI_SUCCESS)
         return MPI_SUCCESS;
     const char *from = g->bundle;
-    for (int i = 0; err == MPI_SUCCESS && i < wsp_comm_here(s->comm)->n_ranks; i++) {
+    int err = receive_mine(g);
+    for (int i = 0; from && err == MPI_SUCCESS && i < wsp_comm_here(s->comm)->n_ranks; i++) {
         err = wsp_phase_send_bytes(s, i, from, g->lengths[i]);
         from += g->lengths[i];
     }
-    return err == MPI_SUCCESS ? receive_mine(g) : err;
+    return err;
 }
 
 static const struct wsp_step steps[] = {
-    {begin, false}, {receive_bundle, false}, {hand_out, false}, {NULL, false}};
+    {begin, false}, {receive_bundle, false}, {agree, true}, {hand_out, false}, {NULL, false}};
 
 static void close_scatter(struct wsp_schedule *s)
 {
@@ -230,6 +242,7 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     struct scatter *g = wsp_schedule_new(sizeof *g, comm, steps, close_scatter);
     if (!g)
         return wsp_raise(handle, MPI_ERR_NO_MEM);
+    g->s.tells_errors = true;
     g->a = *a;
     g->layout = layout;
     if (request && a->recvbuf != MPI_IN_PLACE)

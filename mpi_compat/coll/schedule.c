@@ -93,6 +93,22 @@ static void let_go_of(struct wsp_comm *comm)
     wsp_comm_release(comm);
 }
 
+void wsp_schedule_send(struct wsp_schedule *s, int dest, const void *bytes, uint64_t length)
+{
+    if (s->err == MPI_SUCCESS)
+        wsp_exchange_send(&s->exchange, dest, bytes, length);
+    else
+        wsp_exchange_send_error(&s->exchange, dest, s->err);
+}
+
+void wsp_schedule_receive(struct wsp_schedule *s, int source, void *bytes, uint64_t length)
+{
+    if (s->err == MPI_SUCCESS)
+        wsp_exchange_receive(&s->exchange, source, bytes, length);
+    else
+        wsp_exchange_let_go(&s->exchange, source);
+}
+
 static void note_error(struct wsp_schedule *s, int err)
 {
     if (s->err == MPI_SUCCESS)
@@ -208,7 +224,10 @@ static bool run_steps(struct wsp_schedule *s)
         begin(s);
         s->has_passed = s->has_passed || (step->at_turn && !s->is_exclusive);
         s->defers_exchange = s->awaits_arrivals = false;
-        note_error(s, step->run(s));
+        int err = step->run(s);
+        if (err == MPI_ERR_NO_MEM && !s->is_raised && !s->tells_errors)
+            wsp_job_abort(1, "out of memory in a collective; other ranks would wait for this one");
+        note_error(s, err);
         is_news = true;
     }
     return is_news;

@@ -63,6 +63,7 @@ struct wsp_schedule {
     int err;
     bool is_raised;     /* err went to the error handler already */
     bool is_one_group;  /* of an intercommunicator: collective home phases are the own group's */
+    bool tells_errors;  /* its steps tell other ranks that this one has failed */
     bool is_quiet;      /* of the shim's own: err does not go there */
     MPI_Datatype *held; /* freed at the end */
     int n_held;
@@ -88,6 +89,11 @@ MPI_Request *wsp_schedule_slot(struct wsp_schedule *schedule);
 int wsp_schedule_keep_type(struct wsp_schedule *schedule, MPI_Datatype type);
 /* Takes over a type that is freed at the end. MPI code. */
 int wsp_schedule_take_type(struct wsp_schedule *schedule, MPI_Datatype type);
+
+/* Wide messages of the exchange, if this rank has not failed (s->err): else the other is told of
+ * the error, or let go on. */
+void wsp_schedule_send(struct wsp_schedule *schedule, int dest, const void *bytes, uint64_t length);
+void wsp_schedule_receive(struct wsp_schedule *schedule, int source, void *bytes, uint64_t length);
 
 /* Opens the schedule's exchange for n_max wide messages. MPI code. */
 int wsp_schedule_open_exchange(struct wsp_schedule *schedule, int n_max);

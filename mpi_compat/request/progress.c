@@ -85,6 +85,18 @@ void wsp_internal_send(struct wsp_comm *comm, int dest, uint32_t tag, const void
     wsp_wide_send(comm, dest, &envelope, data, flags, op);
 }
 
+void wsp_internal_send_error(struct wsp_comm *comm, int dest, uint32_t tag, int code,
+                             struct wsp_op *op)
+{
+    uint32_t why = code == MPI_ERR_NO_MEM ? WSP_WHY_NO_MEMORY : WSP_WHY_OTHER;
+    struct wsp_envelope envelope = {.context = comm->context | WSP_CONTEXT_COLL,
+                                    .source = comm->rank,
+                                    .tag = (int32_t)(tag & INT32_MAX),
+                                    .flags = WSP_ENVELOPE_FAILED | why << WSP_ENVELOPE_WHY_SHIFT};
+    *op = (struct wsp_op){0};
+    wsp_wide_send(comm, dest, &envelope, NULL, WSP_SEND_CONTROL, op);
+}
+
 void wsp_internal_receive(struct wsp_comm *comm, int source, uint32_t tag, void *buffer,
                           uint64_t capacity, struct wsp_posted *posted)
 {

@@ -40,6 +40,9 @@ void wsp_wide_send(const struct wsp_comm *comm, int dest, const struct wsp_envel
  * enum wsp_send_flag; small control payloads need no credit. */
 void wsp_internal_send(struct wsp_comm *comm, int dest, uint32_t tag, const void *data,
                        uint64_t length, unsigned flags, struct wsp_op *op);
+/* Instead of a message: that this rank has failed with an MPI code. */
+void wsp_internal_send_error(struct wsp_comm *comm, int dest, uint32_t tag, int code,
+                             struct wsp_op *op);
 void wsp_internal_receive(struct wsp_comm *comm, int source, uint32_t tag, void *buffer,
                           uint64_t capacity, struct wsp_posted *posted);
 

@@ -7,9 +7,15 @@
 #include <stdint.h>
 
 enum wsp_envelope_flag {
-    WSP_ENVELOPE_SYNC = 1 << 0,     /* the sender waits for the match (MPI_Ssend) */
-    WSP_ENVELOPE_SIGNATURE = 1 << 1 /* the payload starts with a type signature */
+    WSP_ENVELOPE_SYNC = 1 << 0,      /* the sender waits for the match (MPI_Ssend) */
+    WSP_ENVELOPE_SIGNATURE = 1 << 1, /* the payload starts with a type signature */
+    WSP_ENVELOPE_FAILED = 1 << 2 /* of a collective: the sender has failed, this is no payload */
 };
+
+/* Why it has failed: these bits of the flags. */
+#define WSP_ENVELOPE_WHY_SHIFT 8
+#define WSP_ENVELOPE_WHY_MASK  UINT32_C(0xff)
+enum wsp_envelope_why { WSP_WHY_OTHER = 0, WSP_WHY_NO_MEMORY = 1 };
 
 struct wsp_envelope {
     uint64_t context; /* communicator, and within it point-to-point or collective */

@@ -127,6 +127,7 @@ jobs.main({
     'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
     'asleep': cases('asleep', (2, 2), (2, 3)),
     'windows': cases('windows', (2, 2), (1, 3), (3,)),
+    'memory': cases('memory', (2, 2), (2, 1)),
     'neighbours': cases('neighbours', (2, 2), (3, 3), (1, 2, 1), (3,)),
     'inter': cases('inter', (2, 2), (3, 1), (1, 1), (2, 2, 2), (3,)),
     'inter_coll': cases('inter_coll', (2, 2), (1, 3), (1, 1), (2, 2, 1)),
