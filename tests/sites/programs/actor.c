@@ -66,6 +66,9 @@ static void execute(struct actor *actor, int event)
     case RING:
         ring_run(actor, e->item);
         break;
+    case RELAY:
+        relay_run(actor, e->item);
+        break;
     case MAKE:
         comm_make(actor, e->item);
         break;

@@ -89,6 +89,7 @@ void send_start(struct actor *actor, int item);
 void send_done(struct actor *actor, int item, MPI_Request request);
 void announce(struct actor *actor, int mailbox);
 void ring_run(struct actor *actor, int item);
+void relay_run(struct actor *actor, int item);
 void receive_start(struct actor *actor, int item);
 void receive_done(struct actor *actor, int item, MPI_Request request, const MPI_Status *status);
 void receive_cancel(struct actor *actor, int item);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Draws collectives, and rings of MPI_Sendrecv. Their starts are one event of all members, so they
- * are called in the same order everywhere. */
+/* Draws collectives, rings of MPI_Sendrecv, and relays. Their starts are one event of all members,
+ * so they are called in the same order everywhere. */
 #include "plan.h"
 
 #include "draw.h"
@@ -62,4 +62,21 @@ void plan_add_ring(struct plan *plan)
     ring->words = once_in(state, 6) ? draw_below(state, 40000) : draw_below(state, 50);
     int event = plan_add_event(plan, RING, item, team_bits(&plan->teams[ring->team]));
     plan_use_team(plan, ring->team, event);
+}
+
+void plan_add_relay(struct plan *plan)
+{
+    int item = plan->n_relays++, index = draw_team(plan, false);
+    struct relay *relay = &plan->relays[item];
+    const struct team *team = &plan->teams[index];
+    uint32_t ranks = 0;
+    relay->team = index;
+    relay->tag = plan->tag + plan->n_tags++;
+    for (int i = 0; i < team->n; i++)
+        relay->list[i] = i;
+    plan_shuffle(plan, relay->list, team->n);
+    relay->n = 1 + draw_below(&plan->state, team->n);
+    for (int i = 0; i < relay->n; i++)
+        ranks |= UINT32_C(1) << team->members[relay->list[i]];
+    plan_use_team(plan, index, plan_add_event(plan, RELAY, item, ranks));
 }

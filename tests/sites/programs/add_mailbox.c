@@ -170,7 +170,7 @@ static void start_message(struct chain *chain, int i)
     int item = chain->box->first_message + i;
     struct message *m = &plan->messages[item];
     int event = link(chain, SEND, item, UINT32_C(1) << m->source);
-    m->waits = is_taken(chain, m) && once_in(&plan->state, 2);
+    m->waits = is_taken(chain, m) && (plan->is_tight || once_in(&plan->state, 2));
     m->may_be_ready = chain->box->is_announced;
     count_message(chain, m);
     m->finish = -1;

@@ -4,15 +4,6 @@
 
 #include "draw.h"
 
-static void shuffle(uint64_t *state, int *list, int n)
-{
-    for (int left = n; left > 1; left--) {
-        int at = draw_below(state, left), kept = list[at];
-        list[at] = list[left - 1];
-        list[left - 1] = kept;
-    }
-}
-
 static struct team *add_team(struct plan *plan, struct make *make, int event)
 {
     struct team *team = &plan->teams[plan->n_teams++];
@@ -83,7 +74,7 @@ static void draw_list(struct plan *plan, struct make *make)
     for (int i = 0; i < parent->n; i++)
         make->list[i] = parent->members[i];
     if (!once_in(&plan->state, 3))
-        shuffle(&plan->state, make->list, parent->n);
+        plan_shuffle(plan, make->list, parent->n);
     make->n_list = 1 + draw_below(&plan->state, parent->n);
 }
 

@@ -22,6 +22,15 @@ uint32_t team_bits(const struct team *team)
     return bits;
 }
 
+void plan_shuffle(struct plan *plan, int *list, int n)
+{
+    for (int left = n; left > 1; left--) {
+        int at = draw_below(&plan->state, left), kept = list[at];
+        list[at] = list[left - 1];
+        list[left - 1] = kept;
+    }
+}
+
 int plan_add_event(struct plan *plan, enum event_kind kind, int item, uint32_t ranks)
 {
     if (plan->n_events == MAX_EVENTS)
@@ -81,6 +90,7 @@ static void draw_parts(struct plan *plan)
     uint64_t *state = &plan->state;
     int n_makes = once_in(state, 3) ? draw_below(state, 4) : 0;
     int n_mailboxes = 1 + draw_below(state, 10), n_rings = draw_below(state, 3);
+    int n_relays = draw_below(state, 6);
     int n_collectives = draw_below(state, 12);
     for (int i = 0; i < n_makes; i++)
         plan_add_make(plan);
@@ -90,6 +100,8 @@ static void draw_parts(struct plan *plan)
         plan_add_collective(plan);
     for (int i = 0; i < n_rings; i++)
         plan_add_ring(plan);
+    for (int i = 0; i < n_relays; i++)
+        plan_add_relay(plan);
 }
 
 void plan_draw(struct plan *plan, uint64_t seed, int number, const struct layout *layout,
@@ -108,6 +120,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int number, const struct layout
         (number % PROGRAMS_BEFORE_TAGS_RETURN * MOST_THREADS + (thread + 1) % MOST_THREADS) *
         TAGS_PER_PROGRAM;
     plan->lead = leads[draw_below(&plan->state, 4)];
+    plan->is_tight = once_in(&plan->state, 3);
     plan_base_teams(plan);
     draw_parts(plan);
     plan_sort(plan);

@@ -27,6 +27,7 @@ enum {
     MAX_RECEIVES = 320,
     MAX_COLLECTIVES = 32,
     MAX_RINGS = 8,
+    MAX_RELAYS = 8,
     MAX_EVENTS = 2048,
     MAX_EDGES = 8192,
     TAGS_PER_PROGRAM = 128,
@@ -114,11 +115,28 @@ struct ring {
     int team, shift, tag, words;
 };
 
-enum event_kind { SEND, RECEIVE, REPOST, CANCEL, ANNOUNCE, COLLECTIVE, RING, MAKE, FREE, FINISH };
+/* A word that goes from member to member, each waiting for the one before. */
+struct relay {
+    int team, tag, list[MAX_RANKS], n; /* ranks in the team */
+};
+
+enum event_kind {
+    SEND,
+    RECEIVE,
+    REPOST,
+    CANCEL,
+    ANNOUNCE,
+    COLLECTIVE,
+    RING,
+    RELAY,
+    MAKE,
+    FREE,
+    FINISH
+};
 
 struct event {
     enum event_kind kind;
-    int item;           /* index of message, receive, mailbox, collective, ring, make or team */
+    int item;           /* index of message, receive, mailbox, collective, ring, relay or make */
     uint32_t ranks;     /* bits of the world ranks that execute it */
     int safe_since;     /* FINISH: the place in the order from which a wait for it is safe */
     enum event_kind of; /* FINISH: of which kind of event */
@@ -129,7 +147,8 @@ struct plan {
     int number;
     struct layout layout;
     bool is_threaded;
-    int lead; /* percent: how readily waits come before new starts */
+    int lead;      /* percent: how readily waits come before new starts */
+    bool is_tight; /* whatever may wait does, and sends are synchronous */
     int tag, n_tags;
 
     int n_base, n_teams; /* teams that stand before the program, and all */
@@ -146,6 +165,8 @@ struct plan {
     struct collective collectives[MAX_COLLECTIVES];
     int n_rings;
     struct ring rings[MAX_RINGS];
+    int n_relays;
+    struct relay relays[MAX_RELAYS];
 
     int n_events, n_edges;
     struct event events[MAX_EVENTS];
@@ -166,6 +187,7 @@ void plan_base_teams(struct plan *plan);
 
 /* The rank of a world rank in a team, -1 if it is no member. */
 int team_rank(const struct team *team, int world_rank);
+void plan_shuffle(struct plan *plan, int *list, int n);
 
 /* For the parts that draw. */
 int plan_add_event(struct plan *plan, enum event_kind kind, int item, uint32_t ranks);
@@ -178,6 +200,7 @@ void plan_add_make(struct plan *plan);
 void plan_add_mailbox(struct plan *plan);
 void plan_add_collective(struct plan *plan);
 void plan_add_ring(struct plan *plan);
+void plan_add_relay(struct plan *plan);
 void plan_sort(struct plan *plan);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sends in every mode, blocking, nonblocking and persistent; rings of MPI_Sendrecv. A buffer is
- * overwritten and freed as soon as MPI says that it is the program's again. */
+/* Sends in every mode, blocking, nonblocking and persistent; rings of MPI_Sendrecv, relays. A
+ * buffer is overwritten and freed as soon as MPI says that it is the program's again. */
 #include "actor.h"
 
 #include "draw.h"
@@ -42,6 +42,8 @@ void buffer_detach(struct actor *actor)
 static enum mode draw_mode(struct actor *actor, const struct message *m)
 {
     size_t needed = (size_t)m->words * sizeof(uint32_t) + MPI_BSEND_OVERHEAD;
+    if (actor->plan.is_tight && !m->may_be_ready)
+        return SYNCHRONOUS;
     switch (draw_below(&actor->state, 6)) {
     case 0:
     case 1:
@@ -187,4 +189,21 @@ void ring_run(struct actor *actor, int item)
         if (data[n + i] != ring_word(actor, ring, from, i))
             fail(actor, "ring %d: word %d is wrong", item, i);
     free(data);
+}
+
+void relay_run(struct actor *actor, int item)
+{
+    const struct relay *relay = &actor->plan.relays[item];
+    int me = team_rank(&actor->plan.teams[relay->team], actor->rank), at = 0, word = -1;
+    MPI_Comm comm = actor->comms[relay->team];
+    while (relay->list[at] != me)
+        at++;
+    if (at == 0)
+        word = relay->tag;
+    else
+        MPI_Recv(&word, 1, MPI_INT, relay->list[at - 1], relay->tag, comm, MPI_STATUS_IGNORE);
+    if (word != relay->tag)
+        fail(actor, "relay %d: the word is %d, not %d", item, word, relay->tag);
+    if (at + 1 < relay->n)
+        MPI_Ssend(&word, 1, MPI_INT, relay->list[at + 1], relay->tag, comm);
 }

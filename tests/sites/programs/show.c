@@ -46,6 +46,16 @@ static void describe_ring(const struct plan *plan, int item, char *text, size_t 
              ring->shift, ring->tag, ring->words);
 }
 
+static void describe_relay(const struct plan *plan, int item, char *text, size_t size)
+{
+    const struct relay *relay = &plan->relays[item];
+    int used =
+        snprintf(text, size, "relay %d: comm %d, tag %d, along", item, relay->team, relay->tag);
+    for (int i = 0; i < relay->n; i++)
+        used += snprintf(text + used, size - (size_t)used, " %d",
+                         plan->teams[relay->team].members[relay->list[i]]);
+}
+
 static void describe_make(const struct plan *plan, int item, char *text, size_t size)
 {
     const struct make *make = &plan->makes[item];
@@ -65,6 +75,9 @@ static void describe(const struct plan *plan, enum event_kind kind, int item, ch
         break;
     case RING:
         describe_ring(plan, item, text, size);
+        break;
+    case RELAY:
+        describe_relay(plan, item, text, size);
         break;
     case MAKE:
     case FREE:
