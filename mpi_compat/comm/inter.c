@@ -105,8 +105,11 @@ int wsp_members_join(const struct wsp_members *a, const struct wsp_members *b,
     *all = (struct wsp_members){.size = (int)n, .world = malloc(n * sizeof *all->world)};
     if (!all->world)
         return MPI_ERR_NO_MEM;
-    memcpy(all->world, a->world, (size_t)a->size * sizeof *a->world);
-    memcpy(all->world + a->size, b->world, (size_t)b->size * sizeof *b->world);
+    /* An empty group has no list. */
+    if (a->size > 0)
+        memcpy(all->world, a->world, (size_t)a->size * sizeof *a->world);
+    if (b->size > 0)
+        memcpy(all->world + a->size, b->world, (size_t)b->size * sizeof *b->world);
     return MPI_SUCCESS;
 }
 
