@@ -2,9 +2,14 @@
 #include "host/home.h"
 
 #include "coll/coll.h"
+#include "comm/comm.h"
+#include "group/group.h"
 #include "host/host.h"
 #include "request/progress.h"
 #include "type/type.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
 
 #define LARGE_BYTES 65536
 
@@ -12,6 +17,35 @@ static bool is_inter(MPI_Comm comm)
 {
     int answer;
     return host.Comm_test_inter(comm, &answer) != MPI_SUCCESS || answer;
+}
+
+static bool are_guests(int (*group_of)(MPI_Comm, MPI_Group *), MPI_Comm comm)
+{
+    MPI_Group group;
+    struct wsp_members members;
+    if (group_of(comm, &group) != MPI_SUCCESS)
+        return false;
+    int err = wsp_group_members(group, &members);
+    if (err == MPI_SUCCESS)
+        free(members.world);
+    host.Group_free(&group);
+    return err == MPI_ERR_GROUP;
+}
+
+bool wsp_home_has_guests(MPI_Comm comm)
+{
+    /* Guests come by an intercommunicator; in others they are only when these were merged. */
+    static atomic_bool is_possible;
+    if (comm == MPI_COMM_NULL || wsp_comm_of(comm))
+        return false;
+    bool inter = is_inter(comm);
+    if (!inter && !atomic_load_explicit(&is_possible, memory_order_relaxed))
+        return false;
+    bool found =
+        are_guests(host.Comm_group, comm) || (inter && are_guests(host.Comm_remote_group, comm));
+    if (found)
+        atomic_store_explicit(&is_possible, true, memory_order_relaxed);
+    return found;
 }
 
 static bool is_large(uint64_t count, MPI_Datatype datatype)

@@ -8,6 +8,11 @@
 #include <mpi.h>
 #include <stdbool.h>
 
+/* True if comm, a communicator of the host, has members that the job has no rank for: guests, which
+ * a site spawned or met at a port. They have no part in the job and make plain calls of their host,
+ * which must be met by the same form. */
+bool wsp_home_has_guests(MPI_Comm comm);
+
 /* True if the payload is large: then a driven barrier and the host's blocking form are faster than
  * its nonblocking one. Never on an intercommunicator, where count and datatype may mean nothing on
  * some members. Raises no error for a datatype that is none. */

@@ -6,6 +6,7 @@
 #include "coll/coll.h"
 #include "comm/comm.h"
 #include "group/group.h"
+#include "host/home.h"
 #include "match/match.h"
 #include "request/request.h"
 
@@ -27,9 +28,9 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 #define WSP_ROUTE_p2p_blocking(comm)                                                               \
     (WSP_IS_STRAIGHT() || (!wsp_must_drive() && !wsp_comm_of(comm)))
 
-/* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven.
- */
-#define WSP_ROUTE_coll(comm) WSP_IS_STRAIGHT()
+/* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven;
+ * save where guests take part, who do not choose. */
+#define WSP_ROUTE_coll(comm) (WSP_IS_STRAIGHT() || wsp_home_has_guests(comm))
 
 /* Collectives of some members: they too must not sleep in the host. */
 #define WSP_ROUTE_members() WSP_IS_STRAIGHT()

@@ -125,6 +125,7 @@ jobs.main({
     'segments': cases('segments', (2, 1), (2, 3), (1, 2, 1), (3,)),
     'duplicates': cases('duplicates', (2, 2), (2, 1, 1), (3,)),
     'objects': cases('objects', (2, 2), (2, 1, 1), (3,)),
+    'guests': cases('guests', (1, 1), (2, 1)),
     'asleep': cases('asleep', (2, 2), (2, 3)),
     'windows': cases('windows', (2, 2), (1, 3), (3,)),
     'memory': cases('memory', (2, 2), (2, 1)),
