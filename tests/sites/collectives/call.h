@@ -45,7 +45,8 @@ struct side {
     /* As MPI takes them. */
     int counts[MAX_RANKS], displacements[MAX_RANKS];
     MPI_Datatype types[MAX_RANKS];
-    bool is_whole; /* types[0] is all of a block: the count is 1 */
+    bool is_whole;    /* types[0] is all of a block: the count is 1 */
+    bool is_absolute; /* and stands at its address from MPI_BOTTOM */
 };
 
 struct call {

@@ -50,12 +50,20 @@ static void open_box(struct side *side, uint64_t seed)
     side->box = box_open(low, high, seed);
 }
 
-/* All of a block as one element: a type with a count inside. */
-static void make_whole(struct side *side)
+/* All of a block as one element: a type with a count inside, or with addresses, too. */
+static void make_whole(struct side *side, bool is_absolute)
 {
-    MPI_Type_contiguous(side->units[0], side->shapes[0].type, &side->types[0]);
+    const int one = 1;
+    MPI_Aint address = 0;
+    MPI_Datatype block;
+    if (is_absolute)
+        MPI_Get_address(box_at(&side->box, 0), &address);
+    MPI_Type_contiguous(side->units[0], side->shapes[0].type, &block);
+    MPI_Type_create_hindexed(1, &one, &address, block, &side->types[0]);
+    MPI_Type_free(&block);
     MPI_Type_commit(&side->types[0]);
     side->is_whole = true;
+    side->is_absolute = is_absolute;
     for (int k = 0; k < side->n_blocks; k++)
         side->counts[k] = 1;
 }
@@ -106,7 +114,7 @@ static void open_side(struct call *call, struct side *side, bool is_told, uint64
         place(side, is_told, state);
     open_box(side, draw(state) + 2 * (uint64_t)call->group->rank + (side == &call->in));
     if (!is_told && !is_apart && may_be_whole(call, side) && once_in(state, 3))
-        make_whole(side);
+        make_whole(side, !call->group->is_home && once_in(state, 2));
 }
 
 static void open_moved(struct call *call)

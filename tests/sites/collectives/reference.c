@@ -23,7 +23,7 @@ static int peer_of(const struct call *call, int rank)
 
 static MPI_Datatype block_type(const struct side *side, int block)
 {
-    return side->is_whole ? side->types[0] : side->shapes[side->n_shapes > 1 ? block : 0].type;
+    return side->shapes[side->n_shapes > 1 ? block : 0].type;
 }
 
 /* From what the buffers hold before the call to what the twin must hold after it. */
@@ -33,7 +33,7 @@ static void send_block(const struct call *call, int to, MPI_Request *request)
     const struct side *side = from_in ? &call->in : &call->out;
     bool is_own = from_in && (call->kind == ALLGATHER || call->kind == ALLGATHERV);
     int block = is_own ? call->group->rank : side->n_blocks > 1 ? to : 0;
-    MPI_Isend(box_at(&side->box, side->at[block]), side->counts[block], block_type(side, block),
+    MPI_Isend(box_at(&side->box, side->at[block]), side->units[block], block_type(side, block),
               peer_of(call, to), tag_of(call), world.reference, request);
 }
 
@@ -41,7 +41,7 @@ static void receive_block(const struct call *call, int from, MPI_Request *reques
 {
     const struct side *side = &call->in;
     int block = side->n_blocks > 1 ? from : 0;
-    MPI_Irecv(box_twin_at(&side->box, side->at[block]), side->counts[block],
+    MPI_Irecv(box_twin_at(&side->box, side->at[block]), side->units[block],
               block_type(side, block), peer_of(call, from), tag_of(call), world.reference, request);
 }
 

@@ -12,17 +12,22 @@ struct arguments {
     MPI_Datatype to_type;
 };
 
+static void *address_of(const struct side *side)
+{
+    return side->is_absolute ? MPI_BOTTOM : box_at(&side->box, 0);
+}
+
 /* What is not significant is nonsense; with MPI_IN_PLACE, too. */
 static struct arguments arguments_of(const struct call *call)
 {
     const struct side *out = &call->out, *in = &call->in;
     struct arguments a = {NULL, -3, MPI_DATATYPE_NULL, NULL, -3, MPI_DATATYPE_NULL};
     if (out->is_used)
-        a.from = box_at(&out->box, 0), a.n_from = out->counts[0], a.from_type = out->types[0];
+        a.from = address_of(out), a.n_from = out->counts[0], a.from_type = out->types[0];
     else if (call->in_place && in->is_used)
         a.from = MPI_IN_PLACE;
     if (in->is_used)
-        a.to = box_at(&in->box, 0), a.n_to = in->counts[0], a.to_type = in->types[0];
+        a.to = address_of(in), a.n_to = in->counts[0], a.to_type = in->types[0];
     else if (call->in_place && out->is_used)
         a.to = MPI_IN_PLACE;
     return a;
