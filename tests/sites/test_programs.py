@@ -153,7 +153,8 @@ jobs.main({
     'programs_instrumented': instrumented_programs,
     'programs': programs([((2, 2), 1, 300, 0, {'WIDESPAN_STREAMS': '1'}),
                           ((2, 1, 3), 2, 200, 0, {'WIDESPAN_STREAMS': '4'}),
-                          ((1, 1, 1), 3, 150, 0, None), ((1, 2, 1, 1), 4, 150, 0, None)]),
+                          ((1, 1, 1), 3, 150, 0, None), ((1, 2, 1, 1), 4, 150, 0, None),
+                          ((2, 2), 7, 60, 0, {'WIDESPAN_EMULATE': 'rtt=2ms'})]),
     'programs_of_threads': programs([((2, 2), 5, 60, 4, None), ((1, 2, 1), 6, 60, 2, None)]),
     'programs_campaign': programs([(sites, seed, 1000, 0, None) for seed in range(100, 102)
                                    for sites in ((2, 2), (2, 1, 3), (1, 1), (1, 1, 1, 1), (3, 2))]

@@ -75,7 +75,7 @@ static void draw_list(struct plan *plan, struct make *make)
         make->list[i] = parent->members[i];
     if (!once_in(&plan->state, 3))
         plan_shuffle(plan, make->list, parent->n);
-    make->n_list = 1 + draw_below(&plan->state, parent->n);
+    make->n_list = 1 + draw_below(&plan->state, parent->n - (make->way == MERGE));
 }
 
 static int draw_parent(struct plan *plan)
@@ -102,6 +102,9 @@ static void make_teams(struct plan *plan, struct make *make, int event)
         for (int color = 0; color < MAX_RANKS; color++)
             make_color(plan, make, event, color);
         break;
+    case MERGE:
+        make_list(plan, make, event, make->list, parent->n);
+        break;
     default:
         make_list(plan, make, event, make->list, make->n_list);
     }
@@ -115,11 +118,14 @@ void plan_add_make(struct plan *plan)
     make->parent = draw_parent(plan);
     if (make->way == IDUP && (plan->is_threaded || plan->teams[make->parent].is_home))
         make->way = DUP; /* Open MPI 4.1 itself confuses it with what threads or collectives do */
-    if (make->way == CREATE_GROUP && plan->teams[make->parent].has_any_tag)
+    const struct team *parent = &plan->teams[make->parent];
+    if ((make->way == CREATE_GROUP || make->way == MERGE) && parent->has_any_tag)
         make->way = CREATE; /* its tag must be safe: no receive may take it */
+    if (make->way == MERGE && parent->n < 2)
+        make->way = DUP;
     make->first_team = plan->n_teams;
     uint32_t ranks = team_bits(&plan->teams[make->parent]);
-    if (make->way == CREATE || make->way == CREATE_GROUP)
+    if (make->way == CREATE || make->way == CREATE_GROUP || make->way == MERGE)
         draw_list(plan, make);
     if (make->way == CREATE_GROUP) {
         ranks = 0;

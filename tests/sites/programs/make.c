@@ -40,6 +40,26 @@ static MPI_Comm create(const struct actor *actor, int item)
     return made;
 }
 
+/* Two parts of the parent meet as an intercommunicator, which becomes one communicator again. */
+static MPI_Comm merge(const struct actor *actor, int item)
+{
+    const struct make *make = &actor->plan.makes[item];
+    const struct team *parent = &actor->plan.teams[make->parent];
+    MPI_Comm local, between, made, comm = actor->comms[make->parent];
+    int place = 0;
+    while (make->list[place] != actor->rank)
+        place++;
+    bool is_high = place >= make->n_list;
+    int other_leader = team_rank(parent, make->list[is_high ? 0 : make->n_list]);
+    MPI_Comm_split(comm, is_high, place, &local);
+    MPI_Intercomm_create(local, 0, comm, other_leader, actor->plan.tag + TAG_GROUPS - item,
+                         &between);
+    MPI_Intercomm_merge(between, is_high, &made);
+    MPI_Comm_free(&local);
+    MPI_Comm_free(&between);
+    return made;
+}
+
 static MPI_Comm make_one(const struct actor *actor, int item)
 {
     const struct make *make = &actor->plan.makes[item];
@@ -57,6 +77,8 @@ static MPI_Comm make_one(const struct actor *actor, int item)
     case SPLIT:
     case SPLIT_TYPE:
         return split(actor, make);
+    case MERGE:
+        return merge(actor, item);
     default:
         return create(actor, item);
     }

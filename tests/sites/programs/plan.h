@@ -51,14 +51,15 @@ struct team {
 };
 
 /* How communicators come into being. */
-enum way { DUP, DUP_WITH_INFO, IDUP, SPLIT, SPLIT_TYPE, CREATE, CREATE_GROUP, N_WAYS };
+enum way { DUP, DUP_WITH_INFO, IDUP, SPLIT, SPLIT_TYPE, CREATE, CREATE_GROUP, MERGE, N_WAYS };
 
 struct make {
     enum way way;
     int parent, first_team, n_teams;
     int color[MAX_RANKS], key[MAX_RANKS]; /* SPLIT: by world rank; color -1: undefined */
-    int list[MAX_RANKS], n_list;          /* CREATE: world ranks in order */
-    int finish_event;                     /* IDUP: of all members */
+    /* CREATE: world ranks in order. MERGE: so many of all make the low group, the rest the high. */
+    int list[MAX_RANKS], n_list;
+    int finish_event; /* IDUP: of all members */
     int free_event;
 };
 

@@ -2,8 +2,9 @@
 /* A plan in words. */
 #include "plan.h"
 
-static const char *const ways[] = {"dup",    "dup with info",    "idup", "split", "split by memory",
-                                   "create", "create from group"};
+static const char *const ways[] = {
+    "dup",    "dup with info",     "idup", "split", "split by memory",
+    "create", "create from group", "merge"};
 static const char *const collectives[] = {"barrier",        "bcast",
                                           "reduce",         "allreduce",
                                           "gather",         "scatter",
