@@ -104,6 +104,8 @@ static void buffered(const struct stage *stage)
     PROBE("bsend without buffer", MPI_Bsend(data, 1, MPI_BYTE, stage->peer, 32, stage->comm));
     PROBE("ibsend without buffer",
           MPI_Ibsend(data, 1, MPI_BYTE, stage->peer, 32, stage->comm, &request));
+    if (request != MPI_REQUEST_NULL)
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
     PROBE("detach nothing", MPI_Buffer_detach(&detached, &size));
     PROBE("attach null", MPI_Buffer_attach(NULL, 100));
     PROBE("attach negative", MPI_Buffer_attach(memory, -1));
