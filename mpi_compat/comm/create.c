@@ -30,7 +30,7 @@ static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Co
         return MPI_SUCCESS;
     }
     if (!made_code)
-        host.Comm_free(&twin);
+        wsp_comm_drop(&twin);
     *newcomm = MPI_COMM_NULL; /* as the host does */
     /* The host has raised its own error already. */
     return made_code ? made_code : wsp_raise(comm->handle, code);
