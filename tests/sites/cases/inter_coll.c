@@ -492,6 +492,7 @@ static void interleaved(void)
     for (int r = 0; r < world.rank; r++)
         place += world.site[r] == world.site[world.rank];
     try_groups((place + world.site[world.rank]) % 2, place, 7);
+    try_groups(world.rank == world.size - 1, place, 8);
 }
 
 /* Several under way on one communicator, finished from the last to the first. */
