@@ -11,35 +11,61 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void (*const folders[])(const struct stage *stage) = {
+/* The first five are about messages, and do for intercommunicators, too. */
+enum { N_OF_MESSAGES = 5, N_FOLDERS = 9 };
+static void (*const folders[N_FOLDERS])(const struct stage *stage) = {
     probe_sends,       probe_receives, probe_truncation, probe_requests,  probe_arrays,
     probe_collectives, probe_handles,  probe_topologies, probe_attributes};
 
-static void run(struct stage *stage, bool is_users)
+static void run(const struct stage *stage, int n_folders, bool is_users)
 {
     set_scene(stage->name, is_users ? "handler" : "return");
     set_handlers(is_users);
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    for (int i = 0; i < n_folders; i++) {
         PMPI_Barrier(stage->comm);
         folders[i](stage);
     }
 }
 
-/* Ranks of the stage's communicator: who acts, and with whom. */
-static void play(const char *name, MPI_Comm comm, int actor, int peer)
+/* Under a handler of the program, then under none; frees the communicator. */
+static void play(const struct stage *stage, int n_folders)
+{
+    MPI_Comm comm = stage->comm;
+    watch("world", MPI_COMM_WORLD);
+    watch("self", MPI_COMM_SELF);
+    watch("stage", comm);
+    run(stage, n_folders, true);
+    run(stage, n_folders, false);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    unwatch_all();
+    MPI_Comm_free(&comm);
+}
+
+static void play_within(const char *name, MPI_Comm comm, int actor, int peer)
 {
     struct stage stage = {.name = name, .comm = comm, .actor = actor, .peer = peer};
     MPI_Comm_rank(comm, &stage.rank);
     MPI_Comm_size(comm, &stage.size);
     stage.is_actor = stage.rank == actor;
     stage.is_peer = stage.rank == peer;
-    watch("world", MPI_COMM_WORLD);
-    watch("self", MPI_COMM_SELF);
-    watch("stage", comm);
-    run(&stage, true);
-    run(&stage, false);
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
-    unwatch_all();
+    play(&stage, N_FOLDERS);
+}
+
+/* Rank 0 and, on the other side, all others: there the peer is peer - 1, and each side has ranks of
+ * its own. */
+static void play_across(const char *name, int rank, int peer)
+{
+    MPI_Comm side, comm;
+    struct stage stage = {.name = name, .actor = 0, .peer = peer - 1};
+    MPI_Comm_split(MPI_COMM_WORLD, rank == 0, rank, &side);
+    MPI_Intercomm_create(side, 0, MPI_COMM_WORLD, rank == 0 ? 1 : 0, 3, &comm);
+    MPI_Comm_free(&side);
+    MPI_Comm_rank(comm, &stage.rank);
+    MPI_Comm_remote_size(comm, &stage.size);
+    stage.comm = comm;
+    stage.is_actor = rank == 0;
+    stage.is_peer = rank == peer;
+    play(&stage, N_OF_MESSAGES);
 }
 
 static void play_with(int peer)
@@ -50,17 +76,17 @@ static void play_with(int peer)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm);
     snprintf(name, sizeof name, "all-%d", peer);
-    play(name, comm, 0, peer);
-    MPI_Comm_free(&comm);
+    play_within(name, comm, 0, peer);
 
     /* Two alone, the other way round: a home communicator if the peer is at home. */
     bool is_in = rank == 0 || rank == peer;
     MPI_Comm_split(MPI_COMM_WORLD, is_in ? 0 : MPI_UNDEFINED, -rank, &comm);
     snprintf(name, sizeof name, "two-%d", peer);
-    if (is_in) {
-        play(name, comm, 1, 0);
-        MPI_Comm_free(&comm);
-    }
+    if (is_in)
+        play_within(name, comm, 1, 0);
+    MPI_Barrier(MPI_COMM_WORLD);
+    snprintf(name, sizeof name, "across-%d", peer);
+    play_across(name, rank, peer);
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
