@@ -133,6 +133,7 @@ jobs.main({
     'inter': cases('inter', (2, 2), (3, 1), (1, 1), (2, 2, 2), (3,)),
     'inter_coll': cases('inter_coll', (2, 2), (1, 3), (1, 1), (2, 2, 1)),
     'refusals_are_loud': refusals_are_loud,
+    'spawn': plain('spawn', 'spawn', (2, 1)),
     'threads': plain('threads', 'threads', (2, 1), (2, 2)),
     'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),
     'matching': matching((2, 2, 2), 100000, [1], 240),
