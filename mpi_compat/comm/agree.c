@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "comm/agree.h"
 #include "coll/coll.h"
+#include "host/host.h"
 #include "topo/topo.h"
 
 #include <stdlib.h>
@@ -49,19 +50,33 @@ int wsp_notices_select(const struct wsp_comm *comm, const struct wsp_notice *not
     return MPI_SUCCESS;
 }
 
-int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context)
+static bool is_home(const struct wsp_members *members)
 {
-    bool is_home = true;
     for (int i = 0; i < members->size; i++)
-        is_home = is_home && wsp_roster_site_of(wsp_job.roster, members->world[i]) == wsp_job.site;
-    if (is_home)
-        return MPI_SUCCESS;
+        if (wsp_roster_site_of(wsp_job.roster, members->world[i]) != wsp_job.site)
+            return false;
+    return true;
+}
+
+int wsp_adopt_pair(MPI_Comm handle, MPI_Comm phase2, const struct wsp_members *members,
+                   uint64_t context)
+{
+    struct wsp_comm *made;
+    if (is_home(members))
+        return phase2 == MPI_COMM_NULL ? MPI_SUCCESS : host.Comm_free(&phase2);
     uint32_t *world = malloc((size_t)members->size * sizeof *world);
     if (!world)
         return MPI_ERR_NO_MEM;
     memcpy(world, members->world, (size_t)members->size * sizeof *world);
-    struct wsp_comm *made;
-    return wsp_comm_register(handle, world, members->size, context, &made);
+    if (phase2 == MPI_COMM_NULL)
+        return wsp_comm_register(handle, world, members->size, context, &made);
+    host.Comm_set_errhandler(phase2, MPI_ERRORS_RETURN);
+    return wsp_comm_register_pair(handle, phase2, world, members->size, context, &made);
+}
+
+int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context)
+{
+    return wsp_adopt_pair(handle, MPI_COMM_NULL, members, context);
 }
 
 int wsp_inherit(const struct wsp_comm *comm, struct wsp_comm *twin)

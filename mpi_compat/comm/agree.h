@@ -26,6 +26,9 @@ int wsp_notices_select(const struct wsp_comm *comm, const struct wsp_notice *not
 /* Registers what the host made of the home members if the group reaches over sites; a plain home
  * communicator stays the host's. members: the new group, in order. MPI error code, not raised. */
 int wsp_adopt(MPI_Comm handle, const struct wsp_members *members, uint64_t context);
+/* The same with a second communicator of the home members, taken over. */
+int wsp_adopt_pair(MPI_Comm handle, MPI_Comm phase2, const struct wsp_members *members,
+                   uint64_t context);
 
 /* Gives a duplicate what its original has beyond its members (MPI-3.1 6.4.2). MPI code. */
 int wsp_inherit(const struct wsp_comm *comm, struct wsp_comm *twin);

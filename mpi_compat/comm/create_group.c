@@ -45,14 +45,18 @@ static int ranks_in(const struct wsp_comm *comm, const struct wsp_members *membe
     return MPI_SUCCESS;
 }
 
+/* Both communicators come from the same parent: a MPI_Comm_idup of it may be under way at some
+ * members only, and Open MPI lets no other parent's children be made before it is over. */
 static int create_at_home(struct wsp_comm *comm, const struct wsp_members *members, int tag,
-                          MPI_Comm *made)
+                          MPI_Comm *made, MPI_Comm *phase2)
 {
     MPI_Group home;
     int code = wsp_group_of_home(members, &home);
     if (code)
         return code;
     code = host.Comm_create_group(comm->handle, home, tag, made);
+    if (!code)
+        code = host.Comm_create_group(comm->handle, home, tag, phase2);
     host.Group_free(&home);
     return code;
 }
@@ -64,9 +68,10 @@ static int create(struct wsp_comm *comm, const struct wsp_members *members, cons
     int code = confer(comm, ranks, members->size, tag, &word);
     if (!code)
         code = word.code;
+    MPI_Comm phase2 = MPI_COMM_NULL;
     if (!code)
-        code = create_at_home(comm, members, tag, made);
-    return code ? code : wsp_adopt(*made, members, word.context);
+        code = create_at_home(comm, members, tag, made, &phase2);
+    return code ? code : wsp_adopt_pair(*made, phase2, members, word.context);
 }
 
 /* The members' world ranks are their ranks in the world's communicator. MPI_ERR_GROUP: one of them

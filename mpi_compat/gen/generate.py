@@ -117,13 +117,22 @@ def wide_call(function):
             '    wsp_count_switch(wsp_before);\n    return wsp_result;\n')
 
 
+def is_nonblocking_collective(function, by_name):
+    blocking = by_name.get(function.name[1:].capitalize())
+    return bool(function.of_kind('newrequest') and blocking and blocking.route == 'coll'
+                and function.route == 'comm')
+
+
 def body(function, by_name):
     call = f'host.{function.name}({function.arguments})'
     if function.route == '-':
         return f'    return {call};\n'
     if function.route == 'always':
         return wide_call(function)
-    text = f'    if ({route_condition(function)})\n        return {call};\n'
+    wait = ''
+    if is_nonblocking_collective(function, by_name):
+        wait = f'        wsp_coll_await_idup({comm_expressions(function)[0]});\n'
+    text = f'    if ({route_condition(function)}) {{\n{wait}        return {call};\n    }}\n'
     # Where a result has no place to go, it is the host that says so.
     results = [p.name for p in function.of_kind('newcomm', 'newgroup', 'outvalue', 'outrank')]
     if function.klass == 'dual' and results:

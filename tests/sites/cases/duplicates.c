@@ -257,8 +257,61 @@ static void under_blocking_collectives(void)
         under_collectives(world.home);
 }
 
+/* Duplicates and nonblocking collectives of one original by turns. */
+static void by_turns(MPI_Comm comm)
+{
+    enum { N = 4 };
+    MPI_Comm twins[N];
+    MPI_Request requests[2 * N];
+    int size, one = 1, sums[N];
+    MPI_Comm_size(comm, &size);
+    for (int i = 0; i < 5; i++) {
+        for (int k = 0; k < N; k++) {
+            MPI_Iallreduce(&one, &sums[k], 1, MPI_INT, MPI_SUM, comm, &requests[2 * k]);
+            MPI_Comm_idup(comm, &twins[k], &requests[2 * k + 1]);
+        }
+        MPI_Waitall(2 * N, requests, MPI_STATUSES_IGNORE);
+        for (int k = 0; k < N; k++) {
+            CHECK(sums[k] == size);
+            MPI_Barrier(twins[k]);
+            MPI_Comm_free(&twins[k]);
+        }
+    }
+}
+
+static void by_turns_with_collectives(void)
+{
+    by_turns(MPI_COMM_WORLD);
+    if (world.home != MPI_COMM_NULL && world.n_sites > 1)
+        by_turns(world.home);
+}
+
+/* A group's communicator is made, by some before the duplicate is asked for, by some after. */
+static void beside_a_group(void)
+{
+    MPI_Group group;
+    MPI_Comm twin, made;
+    MPI_Request request;
+    MPI_Comm_group(MPI_COMM_WORLD, &group);
+    for (int i = 0; i < 3; i++) {
+        if (world.rank % 2 == 0)
+            MPI_Comm_create_group(MPI_COMM_WORLD, group, 0, &made);
+        MPI_Comm_idup(MPI_COMM_WORLD, &twin, &request);
+        if (world.rank % 2)
+            MPI_Comm_create_group(MPI_COMM_WORLD, group, 0, &made);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+        use(twin);
+        use(made);
+        MPI_Comm_free(&twin);
+        MPI_Comm_free(&made);
+    }
+    MPI_Group_free(&group);
+}
+
 const struct mpi_case cases[] = {{"beside_other_work", beside_other_work, false},
                                  {"under_blocking_collectives", under_blocking_collectives, false},
+                                 {"by_turns_with_collectives", by_turns_with_collectives, false},
+                                 {"beside_a_group", beside_a_group, false},
                                  {"several_at_once", several_at_once, false},
                                  {"original_freed", original_freed, false},
                                  {"attributes", attributes, false},
