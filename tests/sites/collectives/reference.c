@@ -41,8 +41,8 @@ static void receive_block(const struct call *call, int from, MPI_Request *reques
 {
     const struct side *side = &call->in;
     int block = side->n_blocks > 1 ? from : 0;
-    MPI_Irecv(box_twin_at(&side->box, side->at[block]), side->units[block],
-              block_type(side, block), peer_of(call, from), tag_of(call), world.reference, request);
+    MPI_Irecv(box_twin_at(&side->box, side->at[block]), side->units[block], block_type(side, block),
+              peer_of(call, from), tag_of(call), world.reference, request);
 }
 
 static void refer_moved(const struct call *call)
