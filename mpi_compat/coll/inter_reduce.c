@@ -6,6 +6,7 @@
 #include "coll/inter.h"
 #include "coll/operation.h"
 #include "host/error.h"
+#include "host/home.h"
 #include "host/host.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@ struct reduction {
     int root; /* of those who give to one: its rank of the communicator */
     uint64_t n_bytes;
     bool is_own_by_rank, is_remote_by_rank; /* operands cross, not values of sites */
-    struct wsp_operand mine, value;         /* one of them, by is_own_by_rank */
-    char *gathered;                         /* at a head: operands of its site */
+    bool is_gathered;                       /* the head combines itself, if it must */
+    struct wsp_operand mine, value;         /* one of them, by is_gathered */
+    char *gathered;                         /* at a head: operands of its site, or their value */
     char *got;                              /* values or operands of the other group, by site */
     struct wsp_operand result;              /* where I take: in recvbuf, or to be shared out */
 };
@@ -49,7 +51,7 @@ static int give(struct wsp_schedule *s)
     struct reduction *r = (struct reduction *)s;
     if (s->err != MPI_SUCCESS || !r->gives)
         return s->err;
-    if (r->is_own_by_rank)
+    if (r->is_gathered)
         return gather_operands(r);
     if (sends(r)) {
         int err = wsp_operand_make(&r->value, r->o.count, r->o.type);
@@ -83,6 +85,16 @@ static int expect(struct reduction *r)
     return err;
 }
 
+/* Of this site, at its head. */
+static int make_value(struct reduction *r)
+{
+    const struct wsp_inter_operands *o = &r->o;
+    if (r->is_gathered && !r->is_own_by_rank)
+        return wsp_operand_combine(o->count, o->type, o->op, r->gathered,
+                                   wsp_inter_here(r->s.comm->inter)->n_ranks, r->gathered);
+    return wsp_operand_pack(&r->value);
+}
+
 static int cross(struct wsp_schedule *s)
 {
     struct reduction *r = (struct reduction *)s;
@@ -92,11 +104,11 @@ static int cross(struct wsp_schedule *s)
     if (err == MPI_SUCCESS && receives(r))
         err = expect(r);
     if (err == MPI_SUCCESS && sends(r))
-        err = wsp_operand_pack(&r->value);
+        err = make_value(r);
     if (err != MPI_SUCCESS || !sends(r))
         return err;
     uint64_t n = (uint64_t)(r->is_own_by_rank ? wsp_inter_here(s->comm->inter)->n_ranks : 1);
-    const char *bytes = r->is_own_by_rank ? r->gathered : r->value.wire;
+    const char *bytes = r->is_gathered ? r->gathered : r->value.wire;
     return r->is_to_all ? wsp_cross_send_all(s, bytes, n * r->n_bytes)
                         : wsp_cross_send(s, r->root, bytes, n * r->n_bytes);
 }
@@ -214,6 +226,7 @@ static int open_reduction(struct reduction *r, bool is_kept)
     int commutes = 1, err = MPI_SUCCESS;
     host.Op_commutative(o->op, &commutes);
     r->is_own_by_rank = !commutes && !wsp_coll_are_runs(inter->own.parts, inter->own.n_parts);
+    r->is_gathered = r->is_own_by_rank || !wsp_home_can_reduce(o->type);
     r->is_remote_by_rank =
         !commutes && !wsp_coll_are_runs(inter->remote.parts, inter->remote.n_parts);
     if (r->takes)

@@ -4,6 +4,7 @@
 #include "host/host.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool wsp_coll_are_runs(const struct wsp_part *parts, int n_parts)
 {
@@ -92,6 +93,31 @@ void wsp_operand_close(struct wsp_operand *operand)
         free(operand->wire);
     free(operand->memory);
     *operand = (struct wsp_operand){0};
+}
+
+int wsp_operand_combine(int count, MPI_Datatype type, MPI_Op op, const char *values, int n,
+                        char *to)
+{
+    struct wsp_operand left, right = {0};
+    int err = wsp_operand_make(&left, count, type);
+    if (err == MPI_SUCCESS)
+        err = wsp_operand_make(&right, count, type);
+    for (int i = 0; err == MPI_SUCCESS && i < n; i++) {
+        struct wsp_operand next = right;
+        memcpy(next.wire, values + (uint64_t)i * next.length, next.length);
+        err = wsp_operand_unpack(&next);
+        if (err == MPI_SUCCESS && i > 0)
+            err = host.Reduce_local(left.base, next.base, count, type, op);
+        right = left;
+        left = next;
+    }
+    if (err == MPI_SUCCESS)
+        err = wsp_operand_pack(&left);
+    if (err == MPI_SUCCESS)
+        memcpy(to, left.wire, left.length);
+    wsp_operand_close(&left);
+    wsp_operand_close(&right);
+    return err;
 }
 
 int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,

@@ -40,6 +40,11 @@ void wsp_operand_close(struct wsp_operand *operand);
 int wsp_operand_open_packed(struct wsp_operand *operand, const void *base, int count,
                             MPI_Datatype type);
 
+/* Combines n packed values that stand behind each other, from left to right, into the bytes at
+ * `to`, which may be where they begin. MPI code. */
+int wsp_operand_combine(int count, MPI_Datatype type, MPI_Op op, const char *values, int n,
+                        char *to);
+
 /* Checks arguments as the host does; an MPI code that is not raised. */
 int wsp_coll_check_buffer(const void *buffer, int count, MPI_Datatype type,
                           struct wsp_layout *layout);

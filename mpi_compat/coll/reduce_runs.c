@@ -71,32 +71,6 @@ int wsp_reduce_runs_gather(struct wsp_schedule *s)
     return err;
 }
 
-/* Combines n values of count elements that stand behind each other, from left to right, into
- * `to`. */
-static int combine(const struct wsp_reduction *r, int count, const char *values, int n, char *to)
-{
-    struct wsp_operand left, right = {0};
-    int err = wsp_operand_make(&left, count, r->type);
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_make(&right, count, r->type);
-    for (int i = 0; err == MPI_SUCCESS && i < n; i++) {
-        struct wsp_operand next = right;
-        memcpy(next.wire, values + (uint64_t)i * next.length, next.length);
-        err = wsp_operand_unpack(&next);
-        if (err == MPI_SUCCESS && i > 0)
-            err = host.Reduce_local(left.base, next.base, count, r->type, r->op);
-        right = left;
-        left = next;
-    }
-    if (err == MPI_SUCCESS)
-        err = wsp_operand_pack(&left);
-    if (err == MPI_SUCCESS)
-        memcpy(to, left.wire, left.length);
-    wsp_operand_close(&left);
-    wsp_operand_close(&right);
-    return err;
-}
-
 /* One value for each run of this site, where its operands stood. */
 static int combine_own_runs(const struct wsp_reduction *r)
 {
@@ -106,8 +80,9 @@ static int combine_own_runs(const struct wsp_reduction *r)
         int n = 1;
         while (i + n < here->n_ranks && !begins_run(r, here->ranks[i + n]))
             n++;
-        err = combine(r, r->count, r->run_memory + (uint64_t)i * r->n_bytes, n,
-                      r->run_memory + (uint64_t)n_runs++ * r->n_bytes);
+        err =
+            wsp_operand_combine(r->count, r->type, r->op, r->run_memory + (uint64_t)i * r->n_bytes,
+                                n, r->run_memory + (uint64_t)n_runs++ * r->n_bytes);
         i += n;
     }
     return err;
@@ -169,7 +144,7 @@ int wsp_reduce_runs_combine(struct wsp_reduction *r, struct wsp_operand *result)
         *from += r->share_bytes;
     }
     if (err == MPI_SUCCESS)
-        err = combine(r, r->share, in_order, n_runs, result->wire);
+        err = wsp_operand_combine(r->share, r->type, r->op, in_order, n_runs, result->wire);
     if (err == MPI_SUCCESS)
         err = wsp_operand_unpack(result);
     free(in_order);

@@ -525,11 +525,58 @@ static void several_under_way(void)
     close_team(&t);
 }
 
-const struct mpi_case cases[] = {{"odd_and_even", odd_and_even, false},
-                                 {"odd_and_even_reversed", odd_and_even_reversed, false},
-                                 {"halves", halves, false},
-                                 {"one_and_all_others", one_and_all_others, false},
-                                 {"first_site_and_others", first_site_and_others, false},
-                                 {"interleaved", interleaved, false},
-                                 {"several_under_way", several_under_way, false},
-                                 {NULL, NULL, false}};
+enum { BELOW = 1 << 26, STRIDE = 16, N_BELOW = 5000 };
+
+static int *below(char *base, int i)
+{
+    return (int *)(base + STRIDE * (ptrdiff_t)i - BELOW);
+}
+
+static void add_below(void *in, void *inout, int *n, MPI_Datatype *type)
+{
+    for (int i = 0; i < *n && type; i++)
+        *below(inout, i) += *below(in, i);
+}
+
+/* Elements that lie before their address, which the host reduces wrongly without blocking. */
+static void elements_below_their_address(void)
+{
+    enum { BYTES = N_BELOW * STRIDE };
+    MPI_Aint displacement = -BELOW;
+    MPI_Datatype bare, type, one = MPI_INT;
+    MPI_Op op;
+    int length = 1, n, group = world.rank == 0;
+    char *in = calloc(1, BYTES), *out = calloc(1, BYTES);
+    if (world.size < 2) {
+        skip("there is one rank");
+        return;
+    }
+    MPI_Comm comm = connect(group, world.rank);
+    MPI_Comm_remote_size(comm, &n);
+    MPI_Type_create_struct(1, &length, &displacement, &one, &bare);
+    MPI_Type_create_resized(bare, -BELOW, STRIDE, &type);
+    MPI_Type_commit(&type);
+    MPI_Op_create(add_below, 1, &op);
+    for (int i = 0; i < N_BELOW; i++)
+        *below(in + BELOW, i) = i + group;
+    MPI_Allreduce(in + BELOW, out + BELOW, N_BELOW, type, op, comm);
+    for (int i = 0; i < N_BELOW; i++)
+        CHECK(*below(out + BELOW, i) == n * (i + !group));
+    MPI_Op_free(&op);
+    MPI_Type_free(&type);
+    MPI_Type_free(&bare);
+    MPI_Comm_free(&comm);
+    free(in);
+    free(out);
+}
+
+const struct mpi_case cases[] = {
+    {"odd_and_even", odd_and_even, false},
+    {"odd_and_even_reversed", odd_and_even_reversed, false},
+    {"halves", halves, false},
+    {"one_and_all_others", one_and_all_others, false},
+    {"first_site_and_others", first_site_and_others, false},
+    {"interleaved", interleaved, false},
+    {"several_under_way", several_under_way, false},
+    {"elements_below_their_address", elements_below_their_address, false},
+    {NULL, NULL, false}};
