@@ -116,8 +116,8 @@ void plan_add_make(struct plan *plan)
     struct make *make = &plan->makes[item];
     make->way = (enum way)draw_below(&plan->state, N_WAYS);
     make->parent = draw_parent(plan);
-    if (make->way == IDUP && (plan->is_threaded || plan->teams[make->parent].is_home))
-        make->way = DUP; /* Open MPI 4.1 itself confuses it with what threads or collectives do */
+    if (make->way == IDUP && plan->is_threaded)
+        make->way = DUP; /* of several threads Open MPI 4.1 itself confuses them */
     const struct team *parent = &plan->teams[make->parent];
     if ((make->way == CREATE_GROUP || make->way == MERGE) && parent->has_any_tag)
         make->way = CREATE; /* its tag must be safe: no receive may take it */
