@@ -3,28 +3,25 @@
 #ifndef WSP_MPI_COLL_ALLGATHER_H
 #define WSP_MPI_COLL_ALLGATHER_H
 
+#include "coll/blocks.h"
 #include "coll/phase.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct wsp_allgather_arguments {
-    const void *sendbuf;
-    int sendcount;
-    MPI_Datatype sendtype;
-    void *recvbuf;
-    int recvcount;
-    MPI_Datatype recvtype;
+/* What a rank gives. */
+struct wsp_given {
+    const void *buffer;
+    int count;
+    MPI_Datatype type;
 };
 
 struct wsp_allgather {
     struct wsp_schedule s;
-    struct wsp_allgather_arguments a;
-    struct wsp_layout layout; /* of recvtype; not contiguous: nothing lands in recvbuf by itself */
-    uint64_t block;           /* packed bytes of one rank */
-    struct wsp_operand mine;
-    char *bytes;    /* packed elements of all ranks, site by site */
-    bool is_bundle; /* bytes is not the receive buffer */
+    struct wsp_given given;
+    struct wsp_blocks in; /* of all ranks; no buffer: they stay in `bytes` */
+    char *bytes;          /* packed elements of all ranks, site by site */
+    bool is_bundle;       /* bytes is not the receive buffer */
 };
 
 /* Steps, in this order, the last at_turn: then `bytes` is whole on every rank. */

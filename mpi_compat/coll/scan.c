@@ -26,6 +26,7 @@ struct arguments {
 struct scan {
     struct wsp_allgather g; /* the schedule, and the operands of all where each rank folds */
     struct arguments a;
+    uint64_t block;             /* packed bytes of one operand */
     struct wsp_operand local;   /* over the home ranks up to this one (or before it) */
     struct wsp_operand *totals; /* at the leader: of each site up to this one, its own last */
     struct wsp_operand before;  /* over all sites before this one */
@@ -147,7 +148,7 @@ static const char *gathered(const struct scan *scan, int rank)
     const struct wsp_comm *comm = scan->g.s.comm;
     const char *at = scan->g.bytes;
     for (int p = 0; p < comm->n_parts; p++)
-        for (int i = 0; i < comm->parts[p].n_ranks; i++, at += scan->g.block)
+        for (int i = 0; i < comm->parts[p].n_ranks; i++, at += scan->block)
             if (comm->parts[p].ranks[i] == rank)
                 return at;
     return NULL;
@@ -165,7 +166,7 @@ static int fold(struct wsp_schedule *s)
     if (err == MPI_SUCCESS)
         err = wsp_operand_make(next, a->count, a->type);
     for (int rank = 0; err == MPI_SUCCESS && rank < n; rank++) {
-        memcpy(next->wire, gathered(scan, rank), scan->g.block);
+        memcpy(next->wire, gathered(scan, rank), scan->block);
         err = wsp_operand_unpack(next);
         if (err == MPI_SUCCESS && rank > 0)
             err = host.Reduce_local(sum->base, next->base, a->count, a->type, a->op);
@@ -225,14 +226,13 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     if (!scan)
         return wsp_raise(handle, MPI_ERR_NO_MEM);
     scan->a = *a;
-    scan->g.block = layout.size * (uint64_t)a->count;
-    scan->g.a.sendbuf = operand_of(scan);
-    scan->g.a.sendcount = a->count;
-    scan->g.a.sendtype = a->type;
+    scan->block = layout.size * (uint64_t)a->count;
+    scan->g.given = (struct wsp_given){operand_of(scan), a->count, a->type};
+    scan->g.in = (struct wsp_blocks){.count = a->count, .type = a->type, .is_even = true};
     wsp_operation_hold(a->op);
     if (request)
         scan->g.s.err = wsp_schedule_keep_type(&scan->g.s, a->type);
-    if (scan->g.block == 0)
+    if (scan->block == 0)
         scan->g.s.steps = &by_sites[4]; /* nothing travels, and nobody need wait */
     return wsp_schedule_run(&scan->g.s, request);
 }
