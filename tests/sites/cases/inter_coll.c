@@ -27,7 +27,8 @@ struct team {
     int root_group, root;             /* of rooted collectives */
     int counts[2][MAX_WORLD];         /* what each rank gives to each of the others, or gets */
     MPI_Datatype types[MAX_STEP + 1]; /* an int every 1, 2, 3 */
-    MPI_Datatype pair;
+    MPI_Datatype pairs[2];            /* a struct line at its address, and one behind it */
+    int shift;                        /* which of them */
     MPI_Op compose;
     MPI_Request request;
 };
@@ -265,11 +266,17 @@ struct line {
     uint32_t a, b;
 };
 
+static void compose_lines(const struct line *f, struct line *g, int n)
+{
+    for (int i = 0; i < n; i++)
+        g[i] = (struct line){f[i].a * g[i].a, f[i].b * g[i].a + g[i].b};
+}
+
 static void compose(void *in, void *inout, int *n, MPI_Datatype *type)
 {
-    struct line *f = in, *g = inout;
-    for (int i = 0; i < *n && type; i++)
-        g[i] = (struct line){f[i].a * g[i].a, f[i].b * g[i].a + g[i].b};
+    MPI_Aint lb, extent;
+    MPI_Type_get_true_extent(*type, &lb, &extent);
+    compose_lines((void *)((char *)in + lb), (void *)((char *)inout + lb), *n);
 }
 
 static struct line line_of(const struct team *t, int group, int rank, int i)
@@ -282,10 +289,9 @@ static struct line line_of(const struct team *t, int group, int rank, int i)
 static struct line made_by(const struct team *t, int group, int i)
 {
     struct line all = line_of(t, group, 0, i);
-    int one = 1;
     for (int r = 1; r < t->sizes[group]; r++) {
         struct line next = line_of(t, group, r, i);
-        compose(&all, &next, &one, &(MPI_Datatype){MPI_INT});
+        compose_lines(&all, &next, 1);
         all = next;
     }
     return all;
@@ -305,28 +311,30 @@ static void call_reduce(struct team *t, enum kind kind, const void *in, void *ou
     MPI_Comm comm = t->comm;
     int root = root_of(t), share = n / n_own(t);
     if (kind == REDUCE && t->is_blocking)
-        MPI_Reduce(in, out, n, t->pair, t->compose, root, comm);
+        MPI_Reduce(in, out, n, t->pairs[t->shift], t->compose, root, comm);
     else if (kind == REDUCE)
-        MPI_Ireduce(in, out, n, t->pair, t->compose, root, comm, &t->request);
+        MPI_Ireduce(in, out, n, t->pairs[t->shift], t->compose, root, comm, &t->request);
     else if (kind == ALLREDUCE && t->is_blocking)
-        MPI_Allreduce(in, out, n, t->pair, t->compose, comm);
+        MPI_Allreduce(in, out, n, t->pairs[t->shift], t->compose, comm);
     else if (kind == ALLREDUCE)
-        MPI_Iallreduce(in, out, n, t->pair, t->compose, comm, &t->request);
+        MPI_Iallreduce(in, out, n, t->pairs[t->shift], t->compose, comm, &t->request);
     else if (kind == SCATTER_BLOCK && t->is_blocking)
-        MPI_Reduce_scatter_block(in, out, share, t->pair, t->compose, comm);
+        MPI_Reduce_scatter_block(in, out, share, t->pairs[t->shift], t->compose, comm);
     else if (kind == SCATTER_BLOCK)
-        MPI_Ireduce_scatter_block(in, out, share, t->pair, t->compose, comm, &t->request);
+        MPI_Ireduce_scatter_block(in, out, share, t->pairs[t->shift], t->compose, comm,
+                                  &t->request);
     else if (t->is_blocking)
-        MPI_Reduce_scatter(in, out, shares, t->pair, t->compose, comm);
+        MPI_Reduce_scatter(in, out, shares, t->pairs[t->shift], t->compose, comm);
     else
-        MPI_Ireduce_scatter(in, out, shares, t->pair, t->compose, comm, &t->request);
+        MPI_Ireduce_scatter(in, out, shares, t->pairs[t->shift], t->compose, comm, &t->request);
     finish(t);
 }
 
 static void try_reduce(struct team *t, enum kind kind)
 {
     int n = n_elements(t, kind), shares[MAX_WORLD] = {0}, first = 0, n_mine = n;
-    struct line *in = calloc((size_t)n + 1, sizeof *in), *out = calloc((size_t)n + 1, sizeof *out);
+    struct line *ins = calloc((size_t)n + 2, sizeof *ins), *in = ins + 1;
+    struct line *outs = calloc((size_t)n + 2, sizeof *outs), *out = outs + 1;
     for (int i = 0; i < n; i++) {
         in[i] = line_of(t, t->group, t->rank, i);
         shares[(i * i) % n_own(t)]++;
@@ -337,20 +345,21 @@ static void try_reduce(struct team *t, enum kind kind)
         n_mine = kind == SCATTER ? shares[t->rank] : n / n_own(t);
     if (kind == REDUCE && !is_root(t))
         n_mine = 0;
-    call_reduce(t, kind, in, out, n, shares);
+    call_reduce(t, kind, in - t->shift, out - t->shift, n, shares);
     for (int i = 0; i < n_mine; i++) {
         struct line want = made_by(t, !t->group, first + i);
         CHECK(out[i].a == want.a && out[i].b == want.b);
     }
-    CHECK(out[n_mine].a == 0 && out[n_mine].b == 0);
-    free(in);
-    free(out);
+    CHECK(outs[0].a == 0 && out[n_mine].a == 0 && out[n_mine].b == 0);
+    free(ins);
+    free(outs);
 }
 
 static void try_one(struct team *t)
 {
     t->is_blocking = draw_below(&state, 2);
     t->salt = draw_below(&state, 1 << 20);
+    t->shift = draw_below(&state, 2);
     t->step_in = 1 + draw_below(&state, MAX_STEP);
     t->step_out = 1 + draw_below(&state, MAX_STEP);
     t->root_group = draw_below(&state, 2);
@@ -430,8 +439,10 @@ static void open_team(struct team *t, int group, int key)
         MPI_Type_create_resized(MPI_INT, 0, step * (MPI_Aint)sizeof(int), &t->types[step]);
         MPI_Type_commit(&t->types[step]);
     }
-    MPI_Type_contiguous(2, MPI_UINT32_T, &t->pair);
-    MPI_Type_commit(&t->pair);
+    for (int shift = 0; shift < 2; shift++) {
+        MPI_Type_create_indexed_block(1, 2, &(int){2 * shift}, MPI_UINT32_T, &t->pairs[shift]);
+        MPI_Type_commit(&t->pairs[shift]);
+    }
     MPI_Op_create(compose, 0, &t->compose);
 }
 
@@ -439,7 +450,8 @@ static void close_team(struct team *t)
 {
     for (int step = 1; step <= MAX_STEP; step++)
         MPI_Type_free(&t->types[step]);
-    MPI_Type_free(&t->pair);
+    for (int shift = 0; shift < 2; shift++)
+        MPI_Type_free(&t->pairs[shift]);
     MPI_Op_free(&t->compose);
     MPI_Comm_free(&t->comm);
 }
