@@ -100,6 +100,43 @@ def counts():
             check_messages(functions)
 
 
+def expected_between(sites):
+    """{function: (messages, bytes)} between the odd and the even ranks: each site of the group that
+    gives sends once to each other site of the group that takes."""
+    starts = [sum(sites[:i]) for i in range(len(sites))]
+    n = [[len(range(start + (start + odd) % 2, start + ranks, 2))
+          for start, ranks in zip(starts, sites)] for odd in (0, 1)]
+    even, odd = n
+    there = sum(1 for ranks in odd if ranks)
+    # Of each even root: messages to or from other sites that have odd ranks, and how many those are.
+    rooted = sum(ranks * (there - (odd[i] > 0)) for i, ranks in enumerate(even))
+    blocks = sum(ranks * (sum(odd) - odd[i]) for i, ranks in enumerate(even))
+    pairs = [(n[a][i], n[1 - a][j]) for a in (0, 1) for i in range(len(sites))
+             for j in range(len(sites)) if i != j and n[a][i] and n[1 - a][j]]
+    return {
+        'MPI_Bcast': (rooted, rooted * BLOCK),
+        'MPI_Scatter': (rooted, blocks * BLOCK),
+        'MPI_Gather': (rooted, blocks * BLOCK),
+        'MPI_Reduce': (rooted, rooted * BLOCK),
+        'MPI_Allgather': (len(pairs), sum(give for give, _ in pairs) * BLOCK),
+        'MPI_Allreduce': (len(pairs), len(pairs) * BLOCK),
+    }
+
+
+def counts_between():
+    """Between two groups nothing crosses more often than it must."""
+    for sites in (2, 2), (3, 1), (2, 1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, 'stats')
+            jobs.run_over(sites, [jobs.SITES / 'between', INTEGERS], 60,
+                          {'WIDESPAN_STATS': f'json:{file}'}).must_pass()
+            functions = job_functions(jobs.read_stats(file))
+        for function, (messages, payload) in expected_between(sites).items():
+            found = functions[function]
+            jobs.expect((found['sent_messages'], found['sent_bytes']) == (messages, payload),
+                        f'{function} over {sites}: {found}, expected {messages}, {payload} bytes')
+
+
 def printed_once():
     """The table is printed once a job."""
     result = jobs.run_over((1, 1), [jobs.SITES / 'counted', INTEGERS], 60,
@@ -130,4 +167,5 @@ def rates():
         jobs.expect(0.97 * least < seconds < 1.6 * least, say)
 
 
-jobs.main({'counts': counts, 'printed_once': printed_once, 'delays': delays, 'rates': rates})
+jobs.main({'counts': counts, 'counts_between': counts_between, 'printed_once': printed_once,
+           'delays': delays, 'rates': rates})
