@@ -5,8 +5,6 @@
  * operands, combines run by run, and what travels is one value for each run. */
 #include "coll/reduce.h"
 
-#include "host/host.h"
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -117,32 +117,52 @@ static void open_side(struct call *call, struct side *side, bool is_told, uint64
         make_whole(side, !call->group->is_home && once_in(state, 2));
 }
 
+static bool is_gather(enum kind kind)
+{
+    return kind == GATHER || kind == GATHERV;
+}
+
+static bool is_scatter(enum kind kind)
+{
+    return kind == SCATTER || kind == SCATTERV;
+}
+
+/* Whether the send buffer means something here; of a broadcast, the root's buffer. */
+static bool has_out(const struct call *call)
+{
+    bool is_root = call->group->rank == call->root;
+    if (call->kind == BCAST || is_scatter(call->kind))
+        return is_root;
+    return !call->in_place || (is_gather(call->kind) && !is_root);
+}
+
+static bool has_in(const struct call *call)
+{
+    bool is_root = call->group->rank == call->root;
+    if (call->kind == BCAST)
+        return !is_root;
+    if (is_gather(call->kind))
+        return is_root;
+    return !(is_scatter(call->kind) && is_root && call->in_place);
+}
+
 static void open_moved(struct call *call)
 {
     int me = call->group->rank, size = call->group->size;
+    enum kind kind = call->kind;
+    bool is_alltoall = kind >= ALLTOALL, is_allgather = kind == ALLGATHER || kind == ALLGATHERV;
+    bool gets_many = is_alltoall || is_allgather || is_gather(kind);
     uint64_t state = own_state(call);
-    struct side *out = &call->out, *in = &call->in;
-    bool is_root = me == call->root, is_alltoall = call->kind >= ALLTOALL;
-    bool scatters = call->kind == SCATTER || call->kind == SCATTERV;
-    bool gathers = call->kind == GATHER || call->kind == GATHERV;
-    bool gathers_all = call->kind == ALLGATHER || call->kind == ALLGATHERV;
-    bool has_out =
-        call->kind == BCAST || scatters ? is_root : !(call->in_place && (!gathers || is_root));
-    bool has_in = call->kind == BCAST ? !is_root
-                  : gathers           ? is_root
-                                      : !(scatters && is_root && call->in_place);
-
-    out->n_blocks = scatters || is_alltoall ? size : 1;
-    in->n_blocks = gathers || gathers_all || is_alltoall ? size : 1;
+    call->out.n_blocks = is_alltoall || is_scatter(kind) ? size : 1;
+    call->in.n_blocks = gets_many ? size : 1;
     for (int k = 0; k < size; k++) {
-        out->units[k] = call_units(call, me, k);
-        in->units[k] = call_units(call, in->n_blocks > 1 ? k : call->root, me);
+        call->out.units[k] = call_units(call, me, k);
+        call->in.units[k] = call_units(call, gets_many ? k : call->root, me);
     }
-    if (has_out)
-        open_side(call, out, call->kind == SCATTERV || call->kind == ALLTOALLV, &state);
-    if (has_in)
-        open_side(call, in,
-                  call->kind == GATHERV || call->kind == ALLGATHERV || call->kind == ALLTOALLV,
+    if (has_out(call))
+        open_side(call, &call->out, kind == SCATTERV || kind == ALLTOALLV, &state);
+    if (has_in(call))
+        open_side(call, &call->in, kind == GATHERV || kind == ALLGATHERV || kind == ALLTOALLV,
                   &state);
 }
 

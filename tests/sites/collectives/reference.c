@@ -3,8 +3,6 @@
  * messages and, for reductions, by operations written out in C. */
 #include "call.h"
 
-#include <string.h>
-
 /* Messages of one call have tags of its own: what goes to the referee, and all else. */
 static int tag_of(const struct call *call)
 {
