@@ -115,5 +115,4 @@ void actor_run(struct actor *actor)
         buffer_detach(actor);
         buffer_attach(actor);
     }
-    actor->n_programs++;
 }

@@ -60,7 +60,7 @@ struct actor {
     size_t n_buffered;  /* bytes of buffered sends since the buffer was attached */
     volatile int place; /* in the order */
 
-    long n_programs, n_events, n_messages, n_wild, n_surplus, n_reposted, n_late;
+    long n_events, n_messages, n_wild, n_surplus, n_reposted, n_late;
 };
 
 _Noreturn void fail(const struct actor *actor, const char *format, ...)

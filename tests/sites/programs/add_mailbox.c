@@ -13,14 +13,14 @@ enum { MOST_MESSAGES = 8 };
 struct chain {
     struct plan *plan;
     struct mailbox *box;
-    int last;                  /* event */
-    int n_named[MAX_RANKS];    /* receives that name this source */
-    int n_of[MAX_RANKS];       /* messages of this source */
-    int n_wild;                /* receives from any source, without the surplus */
-    int n_sent[MAX_RANKS];     /* so far */
-    int n_posted[MAX_RANKS];   /* named ones, so far */
-    int n_wild_sent;           /* so far: messages beyond the named receives of their source */
-    int n_wild_posted, n_firm; /* so far; firm: without those that will be posted again */
+    int last;                /* event */
+    int n_named[MAX_RANKS];  /* receives that name this source */
+    int n_of[MAX_RANKS];     /* messages of this source */
+    int n_wild;              /* receives from any source, without the surplus */
+    int n_sent[MAX_RANKS];   /* so far */
+    int n_posted[MAX_RANKS]; /* named ones, so far */
+    int n_wild_sent;         /* so far: messages beyond the named receives of their source */
+    int n_firm;              /* wild ones posted so far, without those to be posted again */
     /* Of those under way: what they wait for. */
     bool is_certain_message[MOST_MESSAGES], is_certain_receive[2 * MOST_MESSAGES];
 };
@@ -211,7 +211,6 @@ static void start_receive(struct chain *chain, int i)
     } else if (r->source >= 0) {
         chain->n_posted[r->source]++;
     } else {
-        chain->n_wild_posted++;
         chain->n_firm += !r->is_reposted;
     }
     chain->is_certain_receive[i] = r->waits || r->is_surplus;
