@@ -319,12 +319,66 @@ static void members_that_disagree(void)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 }
 
+/* Packed for a spanning communicator, sent as MPI_PACKED, unpacked elsewhere. */
+static void packing(void)
+{
+    int next = (world.rank + 1) % world.size, before = (world.rank + world.size - 1) % world.size;
+    char room[64];
+    int size_of_int, size_of_double, position = 0, number = world.rank * 3;
+    double fraction = world.rank / 8.0;
+    MPI_Pack_size(1, MPI_INT, MPI_COMM_WORLD, &size_of_int);
+    MPI_Pack_size(1, MPI_DOUBLE, MPI_COMM_WORLD, &size_of_double);
+    CHECK(size_of_int + size_of_double <= (int)sizeof room);
+    MPI_Pack(&number, 1, MPI_INT, room, sizeof room, &position, MPI_COMM_WORLD);
+    MPI_Pack(&fraction, 1, MPI_DOUBLE, room, sizeof room, &position, MPI_COMM_WORLD);
+    MPI_Sendrecv_replace(room, sizeof room, MPI_PACKED, next, 1, before, 1, MPI_COMM_WORLD,
+                         MPI_STATUS_IGNORE);
+    position = 0;
+    MPI_Unpack(room, sizeof room, &position, &number, 1, MPI_INT, MPI_COMM_WORLD);
+    MPI_Unpack(room, sizeof room, &position, &fraction, 1, MPI_DOUBLE, MPI_COMM_WORLD);
+    CHECK(number == before * 3 && memcmp(&fraction, &(double){before / 8.0}, sizeof fraction) == 0);
+}
+
+/* What needs nobody else: the handle in Fortran and back, is it an intercommunicator, the names
+ * that MPI-1 had for attributes. */
+static void old_and_local(void)
+{
+    static char cell;
+    MPI_Comm comm;
+    MPI_Errhandler handler;
+    int is_inter = 1, keyval, flag = 0;
+    char *value = NULL;
+    MPI_Comm_split(MPI_COMM_WORLD, 0, -world.rank, &comm);
+    CHECK(MPI_Comm_f2c(MPI_Comm_c2f(comm)) == comm);
+    MPI_Comm_test_inter(comm, &is_inter);
+    CHECK(!is_inter);
+    MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, forget, &keyval, NULL);
+    n_deleted = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    MPI_Attr_put(comm, keyval, &cell);
+    MPI_Attr_get(comm, keyval, &value, &flag);
+    CHECK(flag && value == &cell);
+    MPI_Attr_delete(comm, keyval);
+    CHECK(n_deleted == 1 && seen_size == world.size);
+#pragma GCC diagnostic pop
+    MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    MPI_Comm_get_errhandler(comm, &handler);
+    bool is_same = handler == MPI_ERRORS_RETURN;
+    CHECK(is_same);
+    MPI_Errhandler_free(&handler);
+    MPI_Comm_free_keyval(&keyval);
+    MPI_Comm_free(&comm);
+}
+
 const struct mpi_case cases[] = {{"own_site", own_site, false},
                                  {"members_that_disagree", members_that_disagree, false},
                                  {"predefined_attributes", predefined_attributes, false},
                                  {"largest_tag", largest_tag, false},
                                  {"attributes_of_the_program", attributes_of_the_program, false},
                                  {"names", names, false},
+                                 {"packing", packing, false},
+                                 {"old_and_local", old_and_local, false},
                                  {"infos", infos, false},
                                  {"error_handlers", error_handlers, false},
                                  {"errors_after_the_free", errors_after_the_free, false},
