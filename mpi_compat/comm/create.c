@@ -11,49 +11,66 @@
 
 #include <stdlib.h>
 
-/* Registers a duplicate that the host made at this site with `made_code`. */
-static int duplicate(struct wsp_comm *comm, MPI_Comm twin, int made_code, MPI_Comm *newcomm)
+/* What the host made at this site for a duplicate, and how that went. */
+struct twin {
+    MPI_Comm handle, phase2;
+    int code; /* raised by the host */
+};
+
+/* Both before the agreement, so that whoever runs out of communicators fails everyone. The second
+ * is made out of the original, too: an Open MPI that has none left leaves a collective of its own
+ * under way where it was asked, which must not be freed. */
+static void add_phase2(struct wsp_comm *comm, struct twin *twin)
+{
+    if (!twin->code)
+        twin->code = host.Comm_split(comm->handle, 0, comm->home_rank, &twin->phase2);
+}
+
+/* Registers a duplicate, if every site has made its own. */
+static int duplicate(struct wsp_comm *comm, struct twin *twin, MPI_Comm *newcomm)
 {
     int code;
-    struct wsp_notice *all = wsp_agree(comm, (struct wsp_notice){.code = made_code}, &code);
+    add_phase2(comm, twin);
+    struct wsp_notice *all = wsp_agree(comm, (struct wsp_notice){.code = twin->code}, &code);
     if (all && !code) {
         struct wsp_members members = {.size = comm->size, .world = comm->world};
-        code = wsp_adopt(twin, &members, all[0].context);
+        code = wsp_adopt_pair(twin->handle, twin->phase2, &members, all[0].context);
+        if (!code)
+            twin->phase2 = MPI_COMM_NULL; /* the new communicator's */
     }
     free(all);
     if (!code)
-        code = wsp_inherit(comm, wsp_comm_of(twin));
+        code = wsp_inherit(comm, wsp_comm_of(twin->handle));
     if (!code)
-        code = wsp_inter_copy(comm, wsp_comm_of(twin));
+        code = wsp_inter_copy(comm, wsp_comm_of(twin->handle));
     if (!code) {
-        *newcomm = twin;
+        *newcomm = twin->handle;
         return MPI_SUCCESS;
     }
-    if (!made_code)
-        wsp_comm_drop(&twin);
+    if (twin->phase2 != MPI_COMM_NULL)
+        host.Comm_free(&twin->phase2);
+    if (twin->handle != MPI_COMM_NULL)
+        wsp_comm_drop(&twin->handle);
     *newcomm = MPI_COMM_NULL; /* as the host does */
-    /* The host has raised its own error already. */
-    return made_code ? made_code : wsp_raise(comm->handle, code);
+    return twin->code ? twin->code : wsp_raise(comm->handle, code);
 }
 
 /* The host's duplicate runs the program's copy callbacks at each site; one that fails fails
  * everywhere. */
 int wide_Comm_dup(MPI_Comm handle, MPI_Comm *newcomm)
 {
-    MPI_Comm twin = MPI_COMM_NULL;
-    int code = wsp_home_enter(handle);
-    if (!code)
-        code = host.Comm_dup(handle, &twin);
-    return duplicate(wsp_comm_of(handle), twin, code, newcomm);
+    struct twin twin = {MPI_COMM_NULL, MPI_COMM_NULL, wsp_home_enter(handle)};
+    if (!twin.code)
+        twin.code = host.Comm_dup(handle, &twin.handle);
+    return duplicate(wsp_comm_of(handle), &twin, newcomm);
 }
 
 int wide_Comm_dup_with_info(MPI_Comm handle, MPI_Info info, MPI_Comm *newcomm)
 {
-    MPI_Comm twin = MPI_COMM_NULL;
-    int code = wsp_home_enter(handle);
-    if (!code)
-        code = host.Comm_dup_with_info(handle, info, &twin);
-    return duplicate(wsp_comm_of(handle), twin, code, newcomm);
+    struct twin twin = {MPI_COMM_NULL, MPI_COMM_NULL, wsp_home_enter(handle)};
+    if (!twin.code)
+        twin.code = host.Comm_dup_with_info(handle, info, &twin.handle);
+    return duplicate(wsp_comm_of(handle), &twin, newcomm);
 }
 
 int wide_Comm_split(MPI_Comm handle, int color, int key, MPI_Comm *newcomm)

@@ -161,6 +161,9 @@ jobs.main({
                                    for sites in ((2, 2), (2, 1, 3), (1, 1), (1, 1, 1, 1), (3, 2))]
                                   + [((2, 2), 200, 500, 6, None)], 300),
     'matching_many_seeds': matching((2, 2, 1), 20000, range(100, 120), 120),
+    'communicators_run_out': cases('communicators', (2, 1), options=['-T', '500',
+                                                                     'communicators_run_out'],
+                                   deadline=560),
     'vector_of_3_gib': cases('buffers', (1, 1), options=['-T', '500', 'vector_of_3_gib'],
                              deadline=560),
 })

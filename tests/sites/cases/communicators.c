@@ -2,6 +2,8 @@
 /* Duplicates of communicators: apart from each other, alike, freed while in use. */
 #include "cases.h"
 
+#include <stdlib.h>
+
 enum { TAG = 3, LAST = 4 };
 
 /* Messages of one communicator never meet receives of another. */
@@ -76,9 +78,32 @@ static void free_communicator_in_use(void)
     for_pairs(free_communicator_scene);
 }
 
+/* When some host has no communicators left, everyone is told, and those that there are still work.
+ */
+static void communicators_run_out(void)
+{
+    enum { MANY = 200000 };
+    MPI_Comm *made = malloc(MANY * sizeof *made);
+    int n = 0, code = MPI_SUCCESS, sum = 0;
+    CHECK(made != NULL);
+    return_errors(true);
+    while (n < MANY && (code = MPI_Comm_dup(MPI_COMM_WORLD, &made[n])) == MPI_SUCCESS)
+        n++;
+    return_errors(false);
+    CHECK(code != MPI_SUCCESS && n > 0);
+    MPI_Allreduce(&n, &sum, 1, MPI_INT, MPI_SUM, made[n - 1]);
+    CHECK(sum == n * world.size);
+    for (int i = 0; i < n; i++)
+        MPI_Comm_free(&made[i]);
+    MPI_Comm_dup(MPI_COMM_WORLD, &made[0]);
+    MPI_Comm_free(&made[0]);
+    free(made);
+}
+
 const struct mpi_case cases[] = {
     {"communicators_apart", communicators_apart, false},
     {"communicator_compare", communicator_compare, false},
     {"free_communicator_in_use", free_communicator_in_use, false},
+    {"communicators_run_out", communicators_run_out, true},
     {NULL, NULL, false},
 };
