@@ -123,12 +123,24 @@ def is_nonblocking_collective(function, by_name):
                 and function.route == 'comm')
 
 
+def to_peer(function):
+    """A message to or from one rank: straight, with the rank that the host knows it by."""
+    (peer,), (tag,), (comm,) = (function.of_kind(k) for k in ('rank', 'tag', 'comm'))
+    receives = 'true' if function.of_kind('outbuffer') else 'false'
+    arguments = ', '.join('wsp_peer' if p is peer else p.name for p in function.parameters)
+    return (f'    int wsp_peer = {peer.name};\n'
+            f'    if (WSP_ROUTE_{function.route}({comm.name}, &wsp_peer, {tag.name}, {receives})) {{\n'
+            f'        return host.{function.name}({arguments});\n    }}\n')
+
+
 def body(function, by_name):
     call = f'host.{function.name}({function.arguments})'
     if function.route == '-':
         return f'    return {call};\n'
     if function.route == 'always':
         return wide_call(function)
+    if function.route in ('peer_block', 'peer_start'):
+        return to_peer(function) + wide_call(function)
     wait = ''
     if is_nonblocking_collective(function, by_name):
         wait = f'        wsp_coll_await_idup({comm_expressions(function)[0]});\n'

@@ -4,7 +4,7 @@
 import re
 
 CLASSES = ('untouched', 'local', 'dual', 'refused')
-ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'request', 'message',
+ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'peer_block', 'peer_start', 'request', 'message',
           'buffered', 'group', 'members')
 FLAGS = ('-', 'reenters', 'sleeps', 'fragile', 'fortran')
 FIRST_RELEASE = '0.1'

@@ -28,6 +28,12 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 #define WSP_ROUTE_p2p_blocking(comm)                                                               \
     (WSP_IS_STRAIGHT() || (!wsp_must_drive() && !wsp_comm_of(comm)))
 
+/* The same for a message to or from one rank, which is replaced by the host's rank for it. */
+#define WSP_ROUTE_peer_start(comm, peer, tag, receives)                                            \
+    (WSP_IS_STRAIGHT() || wsp_is_home_peer(comm, peer, tag, receives))
+#define WSP_ROUTE_peer_block(comm, peer, tag, receives)                                            \
+    (WSP_IS_STRAIGHT() || (!wsp_must_drive() && wsp_is_home_peer(comm, peer, tag, receives)))
+
 /* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven;
  * save where guests take part, who do not choose. */
 #define WSP_ROUTE_coll(comm) (WSP_IS_STRAIGHT() || wsp_home_has_guests(comm))
@@ -54,6 +60,23 @@ static inline bool wsp_must_drive(void)
     return wsp_job.is_threaded ||
            atomic_load_explicit(&wsp_match_n_open, memory_order_relaxed) > 0 ||
            atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) > 0;
+}
+
+/* True if the host serves a message to or from this peer by itself: on a home communicator, or to a
+ * rank at home; of a receive only where the status needs no translation. Sets *peer to what the
+ * host calls it. What is wrong with an argument, and wildcards, are for others to see. */
+static inline bool wsp_is_home_peer(MPI_Comm handle, int *peer, int tag, bool receives)
+{
+    const struct wsp_comm *comm = wsp_comm_of(handle);
+    if (!comm)
+        return true;
+    if (*peer < 0 || *peer >= comm->n_peers || tag > wsp_job.tag_ub)
+        return false;
+    int home = comm->home[comm->peer_base + *peer];
+    if (home < 0 || (receives && home != *peer))
+        return false;
+    *peer = home;
+    return true;
 }
 
 #endif
