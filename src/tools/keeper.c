@@ -3,7 +3,8 @@
  * ended, 'f' a folder, 'd' done. The end of the pipe without 'd' is the death of `run`. */
 #include "tools/keeper.h"
 
-#include <dirent.h>
+#include "tools/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -82,28 +83,17 @@ static size_t signal_groups(const struct memory *memory, int signal_number)
     return n_left;
 }
 
-static void remove_folder(const char *path)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = folder < 0 ? NULL : fdopendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlinkat(folder, entry->d_name, 0);
-    closedir(dir);
-    rmdir(path);
-}
-
 static void clean_up(const struct memory *memory)
 {
     struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
     signal_groups(memory, SIGTERM);
     if (*memory->folder)
-        remove_folder(memory->folder);
+        wsp_folder_remove(memory->folder);
     for (int ms = 0; ms < TERM_MS && signal_groups(memory, 0) > 0; ms += STEP_MS)
         nanosleep(&step, NULL);
     signal_groups(memory, SIGKILL);
+    if (*memory->folder) /* what the launchers put there meanwhile */
+        wsp_folder_remove(memory->folder);
 }
 
 /* In a session of its own, so that no terminal ends it, and holding nothing open. */

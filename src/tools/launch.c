@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SESSION_VARIABLE "OMPI_MCA_orte_local_tmpdir_base"
+
 /* A growing argument list; once has_failed, it is not to be used. */
 struct arguments {
     char **at;
@@ -143,7 +145,20 @@ void wsp_launch_free(char **command)
     free(command);
 }
 
-static void become(char *const *command, int in, int out, int err)
+/* All mpiruns of a user on a machine share one folder, which each makes if it is not there and
+ * removes if it is empty: two that start or end at the same time fail over each other. */
+static void set_session_folder(const char *folder)
+{
+    if (!getenv("OMPI_MCA_orte_tmpdir_base"))
+        setenv(SESSION_VARIABLE, folder, 0);
+}
+
+void wsp_launch_forget_session(void)
+{
+    unsetenv(SESSION_VARIABLE);
+}
+
+static void become(char *const *command, const char *folder, int in, int out, int err)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -152,15 +167,16 @@ static void become(char *const *command, int in, int out, int err)
     signal(SIGPIPE, SIG_DFL);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(127);
+    set_session_folder(folder);
     execv(command[0], command);
     _exit(127);
 }
 
-pid_t wsp_launch_start(char *const *command, int in, int out, int err)
+pid_t wsp_launch_start(char *const *command, const char *folder, int in, int out, int err)
 {
     pid_t pid = fork();
     if (pid == 0)
-        become(command, in, out, err);
+        become(command, folder, in, out, err);
     if (pid > 0)
         setpgid(pid, pid); /* here too, so that it holds before we signal the group */
     return pid;

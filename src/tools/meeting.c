@@ -5,6 +5,7 @@
 #include "job/key.h"
 #include "job/route.h"
 #include "net/tcp.h"
+#include "tools/folder.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -124,10 +125,7 @@ void wsp_meeting_close(struct wsp_meeting *meeting)
     wsp_coordinator_close(&meeting->coordinator);
     if (!*meeting->folder)
         return;
-    unlink(meeting->key_path);
-    if (*meeting->socket_path)
-        unlink(meeting->socket_path);
-    rmdir(meeting->folder);
+    wsp_folder_remove(meeting->folder);
     *meeting->folder = '\0';
 }
 

@@ -244,7 +244,8 @@ static wsp_err watch_signals(struct run *run)
 static wsp_err start_site(struct run *run, struct site *site, int in)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
-    char coordinator[512];
+    char coordinator[512], folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/%s", run->meeting.folder, site->spec->name);
     wsp_meeting_ways(&run->meeting, site->spec, coordinator, sizeof coordinator);
     struct wsp_launch launch = {.site = site->spec,
                                 .job = run->plan->job->name,
@@ -257,7 +258,7 @@ static wsp_err start_site(struct run *run, struct site *site, int in)
         return WSP_ERR_NO_MEMORY;
     wsp_err error = WSP_OK;
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0 ||
-        (site->pid = wsp_launch_start(command, in, out[1], err[1])) < 0)
+        (site->pid = wsp_launch_start(command, folder, in, out[1], err[1])) < 0)
         error = wsp_err_of_errno(errno);
     if (run->plan->is_verbose && !error)
         wsp_tool_fail(0, TOOL, "site %s: %s", site->spec->name, command[2]);

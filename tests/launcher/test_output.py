@@ -169,6 +169,21 @@ def the_launcher_itself_is_not_preloaded():
         expect('preload=<>' in result.out, result.describe())
 
 
+def each_local_site_has_a_session_folder():
+    """Open MPI's mpiruns fail over each other where they make and remove one that they share."""
+    with Place() as place:
+        launcher = place.write('launcher', '#!/bin/sh\n'
+                               'echo "session $OMPI_MCA_orte_local_tmpdir_base"\n'
+                               'exec mpirun --oversubscribe -n "$@"\n', 0o755)
+        job = place.job(site('one', 1, f'{launcher} {{ranks}}')
+                        + site('two', 1, f'{launcher} {{ranks}}'))
+        result = place.run('--job', job, SPEAKER).must_pass()
+        folders = {line.split()[1] for line in result.out.splitlines() if 'session' in line}
+        expect(len(folders) == 2, f'session folders: {folders}')
+        left = [f for f in folders if pathlib.Path(f).parent.exists()]
+        expect(not left, f'left behind: {left}')
+
+
 def what_was_preloaded_stays_above():
     with Place() as place:
         script = place.write('script', f'#!/bin/sh\necho "preload=<$LD_PRELOAD>"\nexec {SPEAKER}\n',
@@ -191,4 +206,4 @@ if __name__ == '__main__':
         a_terminal_is_read, arguments_come_through_as_they_are,
         arguments_come_through_another_shell, scripts_and_late_loaders_of_mpi_run,
         options_reach_every_site, ranks_are_spread_evenly, the_launcher_itself_is_not_preloaded,
-        what_was_preloaded_stays_above]})
+        each_local_site_has_a_session_folder, what_was_preloaded_stays_above]})

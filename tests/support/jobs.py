@@ -8,6 +8,7 @@ names of cases as arguments. Exit status 77 means skipped, with the reason on st
 The environment names the build: WSP_BUILD (its root), WSP_SOURCE (the source root)."""
 
 import ctypes
+import itertools
 import json
 import os
 import pathlib
@@ -68,6 +69,18 @@ def environment(extra=None):
     return env
 
 
+SESSIONS = pathlib.Path(tempfile.gettempdir(), f'wsp-mpirun-{os.getpid()}')
+session_numbers = itertools.count()
+
+
+def session_of(command):
+    """Where a plain mpirun keeps its session: not where another one does, as they would make and
+    remove it at the same time. `widespan run` sees to that by itself."""
+    if pathlib.Path(command[0]).name != 'mpirun':
+        return {}
+    return {'OMPI_MCA_orte_tmpdir_base': str(SESSIONS / str(next(session_numbers)))}
+
+
 def children_of(pid):
     """All descendants of a process, deepest last."""
     parents = {}
@@ -116,6 +129,7 @@ class Process:
         self.in_file.write((stdin or '').encode())
         self.in_file.seek(0)
         self.started = time.monotonic()
+        env = {**session_of(self.command), **(env or {})}
         self.popen = subprocess.Popen(self.command, env=environment(env), cwd=cwd,
                                       stdin=self.in_file, stdout=self.out_file,
                                       stderr=self.err_file, start_new_session=True)
@@ -301,4 +315,5 @@ def main(cases):
                 print(f'{name}: FAILED: {reason}', flush=True)
     finally:
         end_children()
+        shutil.rmtree(SESSIONS, ignore_errors=True)
     sys.exit(1 if failed else 77 if skipped == len(chosen) else 0)

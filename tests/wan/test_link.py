@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The emulated link of bench/wan, between real namespaces: is it what was asked for?"""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -16,11 +17,20 @@ EMULATOR = jobs.BUILD / 'bench' / 'wan' / 'emulator'
 TRAFFIC = pathlib.Path(__file__).with_name('traffic.py')
 
 
+@contextlib.contextmanager
 def new_link(**options):
-    reason = wan.missing()
-    if reason:
-        raise jobs.Skip(reason)
-    return wan.Link(EMULATOR, **options)
+    """A link; where the machine does not let one be made, the case is skipped."""
+    if wan.missing():
+        raise jobs.Skip(wan.missing())
+    link = wan.Link(EMULATOR, **options)
+    try:
+        link.__enter__()
+    except wan.LinkError as error:
+        raise jobs.Skip(str(error)) from error
+    try:
+        yield link
+    finally:
+        link.__exit__()
 
 
 def between(link, b_role, a_role, *numbers):

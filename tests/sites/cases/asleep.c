@@ -32,18 +32,6 @@ static int home_rank(int world_rank)
     return rank;
 }
 
-static void send_int(int value, int dest, int tag)
-{
-    MPI_Ssend(&value, 1, MPI_INT, dest, tag, MPI_COMM_WORLD);
-}
-
-static int receive_int(int source, int tag)
-{
-    int value;
-    MPI_Recv(&value, 1, MPI_INT, source, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    return value;
-}
-
 static void scene(const struct tool *tool, int r, int w, int h)
 {
     int word = -1;

@@ -75,6 +75,32 @@ int class_of(int code)
     return class;
 }
 
+static int n_errors;
+
+void count_errors(MPI_Comm *comm, int *code, ...)
+{
+    n_errors++;
+}
+
+bool is_refused(int code, int wanted)
+{
+    bool is_once = n_errors == 1;
+    n_errors = 0;
+    return is_once && class_of(code) == wanted;
+}
+
+void send_int(int value, int dest, int tag)
+{
+    MPI_Ssend(&value, 1, MPI_INT, dest, tag, MPI_COMM_WORLD);
+}
+
+int receive_int(int source, int tag)
+{
+    int value;
+    MPI_Recv(&value, 1, MPI_INT, source, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    return value;
+}
+
 void return_errors(bool on)
 {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, on ? MPI_ERRORS_RETURN : MPI_ERRORS_ARE_FATAL);

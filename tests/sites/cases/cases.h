@@ -49,6 +49,15 @@ int class_of(int code);
 /* On MPI_COMM_WORLD: errors are returned, or fatal again. */
 void return_errors(bool on);
 
+/* An error handler that counts its calls; and whether since the last question it was called once,
+ * for an error of this class. */
+void count_errors(MPI_Comm *comm, int *code, ...);
+bool is_refused(int code, int wanted);
+
+/* One number on MPI_COMM_WORLD; the send is synchronous. */
+void send_int(int value, int dest, int tag);
+int receive_int(int source, int tag);
+
 /* A value that all of a case's data come from. */
 unsigned char pattern(size_t i, int salt);
 void fill(void *data, size_t length, int salt);

@@ -39,18 +39,6 @@ static void for_each_trio(void (*scene)(int r, int w, int h, int source))
         skip("no rank has partners at its own and at another site");
 }
 
-static void send_int(int value, int dest, int tag)
-{
-    MPI_Ssend(&value, 1, MPI_INT, dest, tag, MPI_COMM_WORLD);
-}
-
-static int receive_int(int source, int tag)
-{
-    int value;
-    MPI_Recv(&value, 1, MPI_INT, source, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    return value;
-}
-
 /* W's part: its message to R must be matched before H hears of it. */
 static void ssend_then_tell(int r, int h)
 {

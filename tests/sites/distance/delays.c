@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 8, SMALL = 2, LARGE = 30000, HUGE_COUNT = 1 << 20 };
+enum { TRIES = 20, SMALL = 2, LARGE = 30000, HUGE_COUNT = 1 << 20 };
 
 static double now_s(void)
 {

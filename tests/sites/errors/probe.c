@@ -153,3 +153,10 @@ const char *joined(const char *a, const char *b)
     snprintf(name, sizeof names[0], "%s %s", a, b);
     return name;
 }
+
+void probe_end_comm(int code, MPI_Comm *made)
+{
+    probe_end(code, NULL, *made == MPI_COMM_NULL ? " null" : *made == MPI_COMM_SELF ? " kept" : "");
+    if (code == MPI_SUCCESS && *made != MPI_COMM_NULL && *made != MPI_COMM_SELF)
+        MPI_Comm_free(made);
+}

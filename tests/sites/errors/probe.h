@@ -62,4 +62,14 @@ void probe_handles(const struct stage *stage);
 void probe_topologies(const struct stage *stage);
 void probe_attributes(const struct stage *stage);
 
+/* Ends the probe of a call that makes a communicator, and frees what it made. */
+void probe_end_comm(int code, MPI_Comm *made);
+
+#define MAKE(name, call)                                                                           \
+    do {                                                                                           \
+        MPI_Comm made = MPI_COMM_SELF;                                                             \
+        probe_begin(name);                                                                         \
+        probe_end_comm((call), &made);                                                             \
+    } while (0)
+
 #endif

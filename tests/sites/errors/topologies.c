@@ -4,20 +4,6 @@
 
 #include <stdlib.h>
 
-static void end_comm(int code, MPI_Comm *made)
-{
-    probe_end(code, NULL, *made == MPI_COMM_NULL ? " null" : *made == MPI_COMM_SELF ? " kept" : "");
-    if (code == MPI_SUCCESS && *made != MPI_COMM_NULL && *made != MPI_COMM_SELF)
-        MPI_Comm_free(made);
-}
-
-#define MAKE(name, call)                                                                           \
-    do {                                                                                           \
-        MPI_Comm made = MPI_COMM_SELF;                                                             \
-        probe_begin(name);                                                                         \
-        end_comm((call), &made);                                                                   \
-    } while (0)
-
 static void wrong_grids(const struct stage *stage)
 {
     MPI_Comm comm = stage->comm;

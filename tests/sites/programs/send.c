@@ -4,21 +4,12 @@
 #include "actor.h"
 
 #include "draw.h"
+#include "send_modes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { ATTACHED = 4 << 20, MOST_BUFFERED = ATTACHED / 2 };
-enum mode { STANDARD, SYNCHRONOUS, BUFFERED, READY };
-
-#define SEND_ARGUMENTS const void *, int, MPI_Datatype, int, int, MPI_Comm
-typedef int blocking_fn(SEND_ARGUMENTS);
-typedef int request_fn(SEND_ARGUMENTS, MPI_Request *);
-
-static blocking_fn *const blocking[] = {MPI_Send, MPI_Ssend, MPI_Bsend, MPI_Rsend};
-static request_fn *const immediate[] = {MPI_Isend, MPI_Issend, MPI_Ibsend, MPI_Irsend};
-static request_fn *const persistent[] = {MPI_Send_init, MPI_Ssend_init, MPI_Bsend_init,
-                                         MPI_Rsend_init};
 
 void buffer_attach(struct actor *actor)
 {
