@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `widespan exec` stands in the program's place on a launcher's command line: it gives the program,
  * and it alone, its place in the job and the shim that fits it, and then becomes the program. */
-#include "tools/launch.h"
 #include "tools/program.h"
 #include "tools/tools.h"
 
@@ -128,7 +127,6 @@ int wsp_tool_exec(int argc, char **argv)
         return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "%s", why);
     if (*shim_path && !preload(shim_path))
         return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "out of memory");
-    wsp_launch_forget_session();
     execv(program.path, argv + optind);
     return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "%s cannot be started: %s", program.path,
                          strerror(errno));

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SESSION_VARIABLE "OMPI_MCA_orte_local_tmpdir_base"
-
 /* A growing argument list; once has_failed, it is not to be used. */
 struct arguments {
     char **at;
@@ -149,16 +147,11 @@ void wsp_launch_free(char **command)
  * removes if it is empty: two that start or end at the same time fail over each other. */
 static void set_session_folder(const char *folder)
 {
-    if (!getenv("OMPI_MCA_orte_tmpdir_base"))
-        setenv(SESSION_VARIABLE, folder, 0);
+    if (folder && !getenv("OMPI_MCA_orte_local_tmpdir_base"))
+        setenv("OMPI_MCA_orte_tmpdir_base", folder, 0);
 }
 
-void wsp_launch_forget_session(void)
-{
-    unsetenv(SESSION_VARIABLE);
-}
-
-static void become(char *const *command, const char *folder, int in, int out, int err)
+static void become(char *const *command, const char *session_folder, int in, int out, int err)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -167,16 +160,16 @@ static void become(char *const *command, const char *folder, int in, int out, in
     signal(SIGPIPE, SIG_DFL);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(127);
-    set_session_folder(folder);
+    set_session_folder(session_folder);
     execv(command[0], command);
     _exit(127);
 }
 
-pid_t wsp_launch_start(char *const *command, const char *folder, int in, int out, int err)
+pid_t wsp_launch_start(char *const *command, const char *session_folder, int in, int out, int err)
 {
     pid_t pid = fork();
     if (pid == 0)
-        become(command, folder, in, out, err);
+        become(command, session_folder, in, out, err);
     if (pid > 0)
         setpgid(pid, pid); /* here too, so that it holds before we signal the group */
     return pid;

@@ -22,14 +22,10 @@ struct wsp_launch {
 char **wsp_launch_command(const struct wsp_launch *launch);
 void wsp_launch_free(char **command);
 
-/* Starts a command in a process group of its own; an mpirun of Open MPI keeps its session's files
- * below the folder, unless the user says where. The descriptors stay the caller's. Returns the
- * command's process id, or -1 with errno set. */
-pid_t wsp_launch_start(char *const *command, const char *folder, int in, int out, int err);
-
-/* In the program's place: the session folder was the launcher's alone, and Open MPI, which hands
- * the variable on, does not take it there. */
-void wsp_launch_forget_session(void);
+/* Starts a command in a process group of its own. An mpirun of Open MPI keeps its session's files
+ * below session_folder (NULL: where it always does), unless the user says where. The descriptors
+ * stay the caller's. Returns the command's process id, or -1 with errno set. */
+pid_t wsp_launch_start(char *const *command, const char *session_folder, int in, int out, int err);
 
 /* Sends a signal to every process that descends from this one but `spared` (0: none). Returns how
  * many there are. */

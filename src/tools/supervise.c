@@ -258,7 +258,8 @@ static wsp_err start_site(struct run *run, struct site *site, int in)
         return WSP_ERR_NO_MEMORY;
     wsp_err error = WSP_OK;
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0 ||
-        (site->pid = wsp_launch_start(command, folder, in, out[1], err[1])) < 0)
+        (site->pid = wsp_launch_start(command, run->plan->is_local ? folder : NULL, in, out[1],
+                                      err[1])) < 0)
         error = wsp_err_of_errno(errno);
     if (run->plan->is_verbose && !error)
         wsp_tool_fail(0, TOOL, "site %s: %s", site->spec->name, command[2]);

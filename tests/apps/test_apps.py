@@ -22,7 +22,7 @@ DEADLINE = 60
 
 
 def run_plain(command, folder):
-    return jobs.run(['mpirun', '-n', N_RANKS, *command], DEADLINE, cwd=folder).must_pass()
+    return jobs.run([*jobs.mpirun(), '-n', N_RANKS, *command], DEADLINE, cwd=folder).must_pass()
 
 
 def run_wide(sites, command, folder):

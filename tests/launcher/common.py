@@ -86,7 +86,8 @@ def check_error(result, status, *texts):
         expect(text in said, f'"{text}" was not said\n{result.describe()}')
 
 
-def site(name, ranks, launch='mpirun --oversubscribe -n {ranks}', more=''):
+def site(name, ranks, launch=None, more=''):
+    launch = launch or ' '.join(jobs.mpirun()) + ' --oversubscribe -n {ranks}'
     return f'[site {name}]\nranks = {ranks}\nlaunch = {launch}\naddress = 127.0.0.1\n{more}'
 
 

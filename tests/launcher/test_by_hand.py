@@ -6,7 +6,8 @@ import signal
 
 from common import PROGRAMS, SPEAKER, Place, check_error, expect, first_to_end, jobs, until_said
 
-MPIRUN = ['mpirun', '--oversubscribe', '-n']
+def mpirun(n_ranks):
+    return [*jobs.mpirun(), '--oversubscribe', '-n', n_ranks]
 
 
 class Hand:
@@ -35,7 +36,7 @@ class Hand:
                 '--key-file', self.key_file]
 
     def start_site(self, site, ranks, *program):
-        command = [*MPIRUN, ranks, *jobs.widespan('exec', *self.options(site), *program)]
+        command = [*mpirun(ranks), *jobs.widespan('exec', *self.options(site), *program)]
         return self.start(command)
 
 
@@ -43,7 +44,7 @@ def started_by_options_and_by_variables():
     with Place() as place, contextlib.ExitStack() as stack:
         hand = Hand(place, 'a:1,b:2', stack)
         one = hand.start_site('a', 1, '--', SPEAKER)
-        two = hand.start([*MPIRUN, 2, *jobs.widespan('exec', SPEAKER)], hand.variables('b'))
+        two = hand.start([*mpirun(2), *jobs.widespan('exec', SPEAKER)], hand.variables('b'))
         expect('rank 0 of 3' in one.wait(120).must_pass().out, 'rank 0 is not there')
         out = two.wait(120).must_pass().out
         expect('rank 1 of 3' in out and 'rank 2 of 3' in out, 'ranks 1 and 2 are not there')
@@ -134,7 +135,7 @@ def a_site_that_is_missing_is_named():
 
 
 def exec_without_a_job_just_runs():
-    command = [*MPIRUN, 2, *jobs.widespan('exec', SPEAKER)]
+    command = [*mpirun(2), *jobs.widespan('exec', SPEAKER)]
     result = jobs.run(command).must_pass()
     expect('rank 1 of 2' in result.out, result.describe())
     check_error(jobs.run(jobs.widespan('exec', PROGRAMS / 'plain')), 126, 'say with --mpi which')

@@ -173,11 +173,9 @@ def each_local_site_has_a_session_folder():
     """Open MPI's mpiruns fail over each other where they make and remove one that they share."""
     with Place() as place:
         launcher = place.write('launcher', '#!/bin/sh\n'
-                               'echo "session $OMPI_MCA_orte_local_tmpdir_base"\n'
-                               'exec mpirun --oversubscribe -n "$@"\n', 0o755)
-        job = place.job(site('one', 1, f'{launcher} {{ranks}}')
-                        + site('two', 1, f'{launcher} {{ranks}}'))
-        result = place.run('--job', job, SPEAKER).must_pass()
+                               'echo "session $OMPI_MCA_orte_tmpdir_base"\nexec mpirun "$@"\n',
+                               0o755)
+        result = place.run('--mpirun', launcher, '--sites', '2', '-n', '2', SPEAKER).must_pass()
         folders = {line.split()[1] for line in result.out.splitlines() if 'session' in line}
         expect(len(folders) == 2, f'session folders: {folders}')
         left = [f for f in folders if pathlib.Path(f).parent.exists()]

@@ -60,7 +60,7 @@ def run(program, sites):
     with tempfile.TemporaryDirectory() as folder:
         command = [jobs.need_program(jobs.SITES / program), folder]
         result = (jobs.run_over(sites, command, 240) if sites else
-                  jobs.run(['mpirun', '-n', RANKS, *command], 240))
+                  jobs.run([*jobs.mpirun(), '-n', RANKS, *command], 240))
         result.must_pass()
         return lines_of(folder)
 
@@ -114,7 +114,7 @@ def ends():
     """MPI_Abort on a part of the ranks ends the job everywhere; MPI_Finalize does not mind what is
     left undone."""
     command = [jobs.need_program(jobs.SITES / 'errors'), 'leave']
-    jobs.run(['mpirun', '-n', RANKS, *command, 1]).must_pass()
+    jobs.run([*jobs.mpirun(), '-n', RANKS, *command, 1]).must_pass()
     for sites in LAYOUTS[::2]:
         end_by(0, sites, 'abort')
         end_by(RANKS - 1, sites, 'abort')

@@ -17,7 +17,7 @@ PROGRAMS = ['ring', 'halo', 'master_worker', 'heat']
 def heat_reference(folder):
     """The field of a run under the host MPI alone."""
     path = pathlib.Path(folder, 'reference')
-    jobs.run(['mpirun', '-n', '1', jobs.EXAMPLES / 'heat', '-o', path]).must_pass()
+    jobs.run([*jobs.mpirun(), '-n', '1', jobs.EXAMPLES / 'heat', '-o', path]).must_pass()
     return path.read_bytes()
 
 

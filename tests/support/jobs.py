@@ -73,12 +73,11 @@ SESSIONS = pathlib.Path(tempfile.gettempdir(), f'wsp-mpirun-{os.getpid()}')
 session_numbers = itertools.count()
 
 
-def session_of(command):
-    """Where a plain mpirun keeps its session: not where another one does, as they would make and
-    remove it at the same time. `widespan run` sees to that by itself."""
-    if pathlib.Path(command[0]).name != 'mpirun':
-        return {}
-    return {'OMPI_MCA_orte_tmpdir_base': str(SESSIONS / str(next(session_numbers)))}
+def mpirun(*before):
+    """The words of a plain mpirun that keeps its session apart from others', as they would make and
+    remove one folder at the same time. `widespan run --sites` sees to that by itself."""
+    session = SESSIONS / str(next(session_numbers))
+    return ['env', f'OMPI_MCA_orte_tmpdir_base={session}', *before, 'mpirun']
 
 
 def children_of(pid):
@@ -129,7 +128,6 @@ class Process:
         self.in_file.write((stdin or '').encode())
         self.in_file.seek(0)
         self.started = time.monotonic()
-        env = {**session_of(self.command), **(env or {})}
         self.popen = subprocess.Popen(self.command, env=environment(env), cwd=cwd,
                                       stdin=self.in_file, stdout=self.out_file,
                                       stderr=self.err_file, start_new_session=True)
@@ -218,7 +216,7 @@ def write_job(folder, sites, name='test'):
     path = pathlib.Path(folder, 'job.ini')
     lines = ['[job]', f'name = {name}']
     for index, site in enumerate(sites):
-        launch = site.get('launch', 'mpirun --oversubscribe -n {ranks}')
+        launch = site.get('launch', ' '.join(mpirun()) + ' --oversubscribe -n {ranks}')
         lines += [f'[site {site.get("name", "site" + "abcdefgh"[index])}]',
                   f'ranks = {site["ranks"]}', f'launch = {launch}',
                   f'address = {site.get("address", "127.0.0.1")}']
@@ -261,8 +259,8 @@ class Namespaces:
 
     def launch(self, index, *before):
         """A site's launch line that runs in namespace index, after the words `before`."""
-        words = ['ip', 'netns', 'exec', self.names[index], *before]
-        return ' '.join(words + ['mpirun', '--oversubscribe', '-n', '{ranks}'])
+        words = mpirun('ip', 'netns', 'exec', self.names[index], *before)
+        return ' '.join(words + ['--oversubscribe', '-n', '{ranks}'])
 
     def __enter__(self):
         try:
