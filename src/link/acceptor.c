@@ -89,13 +89,12 @@ static enum wsp_refusal judge(struct wsp_link *link, const struct wsp_hello *hel
     if ((hello->dst_nonce && hello->dst_nonce != link->nonce) ||
         (peer->nonce && hello->src_nonce != peer->nonce) || peer->is_lost)
         return WSP_REFUSAL_GONE;
-    if (hello->n_streams == 0 || hello->n_streams > 256)
+    if (hello->n_streams == 0 || hello->n_streams > WSP_STREAMS_MAX ||
+        hello->stream >= WSP_STREAMS_MAX)
         return WSP_REFUSAL_UNTRUSTED;
-    if (!peer->end && wsp_peer_open(peer, hello->n_streams) != WSP_OK)
+    if ((!peer->end && wsp_peer_open(peer) != WSP_OK) || !wsp_peer_grow(peer, hello->stream + 1u))
         return WSP_REFUSAL_BUSY;
-    if (hello->stream >= peer->n_streams)
-        return WSP_REFUSAL_BUSY;
-    if (wsp_dial_precedes(&peer->streams[hello->stream], hello->generation) ||
+    if (wsp_dial_precedes(peer->streams[hello->stream], hello->generation) ||
         !wsp_end_would_take(peer->end, hello->stream, hello->generation,
                             peer->frame_remote < peer->frame_local))
         return WSP_REFUSAL_CROSSED;
@@ -109,7 +108,7 @@ static void grant(struct wsp_guest *guest, struct wsp_peer *peer)
     struct wsp_stream_birth mine;
     wsp_end_describe(peer->end, &mine);
     struct wsp_answer answer = {.nonce = link->nonce,
-                                .n_streams = (uint16_t)peer->n_streams,
+                                .n_streams = (uint16_t)mine.n_streams,
                                 .generation = hello->generation,
                                 .hop_epoch = hello->generation,
                                 .received = mine.received,
@@ -148,7 +147,8 @@ static void hand_over(struct wsp_guest *guest, const uint8_t *more, size_t more_
                                      .dialled_by_lower = hello->src_rank < hello->dst_rank,
                                      .received = hello->received,
                                      .credit_epoch = hello->credit_epoch,
-                                     .credit_limit = hello->credit_limit};
+                                     .credit_limit = hello->credit_limit,
+                                     .n_streams = hello->n_streams};
     unsigned index = hello->stream;
     int fd = guest->fd;
     wsp_watch_remove(&guest->watch);
@@ -160,7 +160,7 @@ static void hand_over(struct wsp_guest *guest, const uint8_t *more, size_t more_
     }
     if (birth.dialled_by_lower)
         peer->is_dialler = false; /* of two who dialled, the lower goes on doing so */
-    wsp_stream_install(&peer->streams[index], fd, &birth, more, more_length);
+    wsp_stream_install(peer->streams[index], fd, &birth, more, more_length);
 }
 
 static void failed(struct wsp_guest *guest)

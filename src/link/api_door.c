@@ -54,7 +54,7 @@ static void apply_options(struct wsp_link *link, const struct wsp_path_options *
 {
     struct wsp_end_config *defaults = &link->end_defaults;
     if (options->streams)
-        defaults->n_streams = options->streams;
+        defaults->streams_first = options->streams;
     if (options->segment_bytes)
         defaults->segment_bytes = options->segment_bytes;
     if (options->connect_ms)

@@ -116,7 +116,7 @@ static wsp_err say_hello(struct wsp_dial *dial)
                               .src_nonce = peer->link->nonce,
                               .dst_nonce = peer->nonce,
                               .stream = (uint16_t)dial->stream->index,
-                              .n_streams = (uint16_t)peer->n_streams,
+                              .n_streams = (uint16_t)mine.n_streams,
                               .generation = dial->generation,
                               .hop_epoch = dial->generation,
                               .received = mine.received,
@@ -138,7 +138,8 @@ static void hand_over(struct wsp_dial *dial, const uint8_t *more, size_t more_le
                                      .dialled_by_lower = is_by_lower(peer),
                                      .received = answer->received,
                                      .credit_epoch = answer->credit_epoch,
-                                     .credit_limit = answer->credit_limit};
+                                     .credit_limit = answer->credit_limit,
+                                     .n_streams = answer->n_streams};
     if (peer->nonce && answer->nonce != peer->nonce) {
         refused(dial, WSP_ERR_PEER_LOST);
         return;

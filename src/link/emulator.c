@@ -189,7 +189,7 @@ uint32_t wsp_emulator_buffer_bytes(const struct wsp_link *link)
     if (!link->emulator || link->emulator->settings.rate_bps == 0)
         return 0;
     double bytes = (double)link->emulator->settings.rate_bps / 8 * QUEUE_NS / WSP_NS_PER_S;
-    bytes /= link->end_defaults.n_streams;
+    bytes /= link->end_defaults.streams_first;
     if (bytes > BUFFER_MAX_BYTES)
         return BUFFER_MAX_BYTES;
     return bytes < BUFFER_MIN_BYTES ? BUFFER_MIN_BYTES : (uint32_t)bytes;

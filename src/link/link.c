@@ -97,7 +97,8 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
     link->user = config->user;
     link->listener = link->outer_epoll = link->io_wake = -1;
     link->end_defaults =
-        (struct wsp_end_config){.n_streams = (unsigned)wsp_opt_number(WSP_OPT_STREAMS),
+        (struct wsp_end_config){.streams_max = WSP_STREAMS_MAX,
+                                .streams_first = (unsigned)wsp_opt_number(WSP_OPT_STREAMS),
                                 .segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
                                 .credit_bytes = wsp_opt_number(WSP_OPT_CREDIT),
                                 .eager_bytes = wsp_opt_number(WSP_OPT_EAGER),
@@ -195,7 +196,7 @@ wsp_err wsp_link_reach(struct wsp_link *link, uint32_t rank, struct wsp_peer **o
     if (!peer->end) {
         if (!peer->host)
             return WSP_ERR_UNREACHABLE;
-        wsp_err err = wsp_peer_open(peer, link->end_defaults.n_streams);
+        wsp_err err = wsp_peer_open(peer);
         if (err)
             return err;
         peer->is_dialler = true;

@@ -85,8 +85,8 @@ struct wsp_peer {
     uint64_t nonce;                     /* incarnation; 0: not known yet */
     struct wsp_host *host;              /* NULL: it cannot be dialled */
     uint16_t port;
-    struct wsp_end *end; /* NULL: not talked to yet, or lost */
-    struct wsp_stream *streams;
+    struct wsp_end *end;         /* NULL: not talked to yet, or lost */
+    struct wsp_stream **streams; /* n_streams, made as they are needed; each stays where it is */
     unsigned n_streams, n_live;
     bool is_dialler; /* it is ours to connect again at once */
     bool is_closed, is_lost, was_counted;
@@ -185,7 +185,9 @@ void wsp_link_finish_op(struct wsp_link *link, struct wsp_op *op, uint64_t lengt
 
 /* peer.c */
 struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank);
-wsp_err wsp_peer_open(struct wsp_peer *peer, unsigned n_streams) WSP_MUST_USE;
+wsp_err wsp_peer_open(struct wsp_peer *peer) WSP_MUST_USE;
+/* Makes the streams below n, if memory allows. */
+bool wsp_peer_grow(struct wsp_peer *peer, unsigned n);
 void wsp_peer_touch(struct wsp_peer *peer);
 /* Brings the timer in line with the end, and lets go of an end that is over. */
 void wsp_peer_settle(struct wsp_peer *peer);

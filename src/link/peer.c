@@ -36,33 +36,35 @@ static bool on_withdraw(void *user, struct wsp_rx *rx)
 static void on_want_write(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
-    wsp_stream_note(&peer->streams[index], WSP_DUE_WRITE);
+    wsp_stream_note(peer->streams[index], WSP_DUE_WRITE);
 }
 
 static void on_want_reset(void *user, unsigned index, wsp_err why)
 {
     struct wsp_peer *peer = user;
-    peer->streams[index].reset_why = why;
-    wsp_stream_note(&peer->streams[index], WSP_DUE_RESET);
+    peer->streams[index]->reset_why = why;
+    wsp_stream_note(peer->streams[index], WSP_DUE_RESET);
 }
 
 static void on_want_stream(void *user, unsigned index, uint32_t generation)
 {
     struct wsp_peer *peer = user;
-    peer->streams[index].wanted_generation = generation;
-    wsp_stream_note(&peer->streams[index], WSP_DUE_DIAL);
+    if (!wsp_peer_grow(peer, index + 1))
+        return; /* the end asks again */
+    peer->streams[index]->wanted_generation = generation;
+    wsp_stream_note(peer->streams[index], WSP_DUE_DIAL);
 }
 
 static void on_unpin(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
-    wsp_stream_unpin(&peer->streams[index]);
+    wsp_stream_unpin(peer->streams[index]);
 }
 
 static void on_sink(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
-    peer->streams[index].reader.landing.where = NULL;
+    peer->streams[index]->reader.landing.where = NULL;
 }
 
 static void on_closed(void *user)
@@ -72,7 +74,7 @@ static void on_closed(void *user)
     wsp_driver_tell(peer->link);
     /* Last acknowledgements are still written; then our half of each stream is shut. */
     for (unsigned i = 0; i < peer->n_streams; i++)
-        wsp_stream_note(&peer->streams[i], WSP_DUE_WRITE);
+        wsp_stream_note(peer->streams[i], WSP_DUE_WRITE);
     wsp_peer_touch(peer);
 }
 
@@ -100,7 +102,7 @@ static void on_lost(void *user, wsp_err err)
     peer->lost_err = err;
     peer->link->stats.paths_lost++;
     for (unsigned i = 0; i < peer->n_streams; i++)
-        wsp_stream_note(&peer->streams[i], WSP_DUE_RESET);
+        wsp_stream_note(peer->streams[i], WSP_DUE_RESET);
     wsp_peer_touch(peer);
     wsp_driver_tell(peer->link);
     log_loss(peer, err);
@@ -157,43 +159,40 @@ struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank)
     return peer;
 }
 
-static wsp_err make_streams(struct wsp_peer *peer, unsigned n_streams)
+bool wsp_peer_grow(struct wsp_peer *peer, unsigned n)
 {
-    struct wsp_stream *streams = calloc(n_streams, sizeof *streams);
+    if (n <= peer->n_streams)
+        return true;
+    struct wsp_stream **streams = realloc(peer->streams, n * sizeof *streams);
     if (!streams)
-        return WSP_ERR_NO_MEMORY;
-    for (unsigned i = 0; i < n_streams; i++) {
-        streams[i].peer = peer;
-        streams[i].index = i;
-        streams[i].fd = -1;
-        streams[i].reader.need = WSP_HEADER_PREFIX;
-        wsp_node_init(&streams[i].due_node);
-        wsp_node_init(&streams[i].holding.node);
-    }
+        return false;
     peer->streams = streams;
-    peer->n_streams = n_streams;
-    return WSP_OK;
+    while (peer->n_streams < n) {
+        struct wsp_stream *stream = calloc(1, sizeof *stream);
+        if (!stream)
+            return false;
+        stream->peer = peer;
+        stream->index = peer->n_streams;
+        stream->fd = -1;
+        stream->reader.need = WSP_HEADER_PREFIX;
+        wsp_node_init(&stream->due_node);
+        wsp_node_init(&stream->holding.node);
+        streams[peer->n_streams++] = stream;
+    }
+    return true;
 }
 
-wsp_err wsp_peer_open(struct wsp_peer *peer, unsigned n_streams)
+wsp_err wsp_peer_open(struct wsp_peer *peer)
 {
     struct wsp_link *link = peer->link;
-    wsp_err err = make_streams(peer, n_streams);
-    if (err)
-        return err;
     struct wsp_end_config config = link->end_defaults;
     config.local_rank = peer->frame_local;
     config.remote_rank = peer->frame_remote;
-    config.n_streams = n_streams;
     config.handler = &end_handler;
     config.user = peer;
-    err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);
-    if (err) {
-        free(peer->streams);
-        peer->streams = NULL;
-        peer->n_streams = 0;
+    wsp_err err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);
+    if (err)
         return err;
-    }
     if (link->is_draining)
         wsp_end_close(peer->end, wsp_clock_now_ns());
     wsp_peer_touch(peer);
@@ -263,13 +262,15 @@ void wsp_peer_free(struct wsp_peer *peer)
 {
     struct wsp_link *link = peer->link;
     for (unsigned i = 0; i < peer->n_streams; i++) {
-        wsp_dial_drop(&peer->streams[i]);
-        wsp_stream_drop(&peer->streams[i]);
-        wsp_node_remove(&peer->streams[i].due_node);
+        wsp_dial_drop(peer->streams[i]);
+        wsp_stream_drop(peer->streams[i]);
+        wsp_node_remove(&peer->streams[i]->due_node);
     }
     wsp_timer_stop(link->loop, &peer->timer);
     wsp_node_remove(&peer->touched_node);
     wsp_end_free(&peer->end);
+    for (unsigned i = 0; i < peer->n_streams; i++)
+        free(peer->streams[i]);
     free(peer->streams);
     free(peer);
 }

@@ -30,7 +30,7 @@ void wsp_ack_note(struct wsp_end *end, unsigned index, uint64_t bytes, bool is_u
         return;
     end->ack_now = true;
     /* Back on the stream that the segment came on: of all, that one was alive a moment ago. */
-    if (end->slots[index].is_writing)
+    if (end->slots[index]->is_writing)
         wsp_end_wake_one(end);
     else
         end->config.handler->want_write(end->config.user, index);

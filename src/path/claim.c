@@ -9,7 +9,7 @@
 
 static struct wsp_claim *claim_of(struct wsp_end *end, unsigned index)
 {
-    return &end->slots[index].claim;
+    return &end->slots[index]->claim;
 }
 
 /* Frees what the claim owns. */
@@ -38,8 +38,8 @@ static bool is_same_segment(const struct wsp_slot *slot, uint64_t number)
 
 static bool is_claimed(const struct wsp_end *end, unsigned index, uint64_t number)
 {
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        if (i != index && is_same_segment(&end->slots[i], number))
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (i != index && is_same_segment(end->slots[i], number))
             return true;
     return false;
 }
@@ -113,7 +113,7 @@ static wsp_err make_scratch(struct wsp_claim *claim, const struct wsp_frame *fra
 
 static wsp_err choose(struct wsp_end *end, unsigned index, struct wsp_landing *landing)
 {
-    const struct wsp_frame *frame = &end->slots[index].frame;
+    const struct wsp_frame *frame = &end->slots[index]->frame;
     struct wsp_claim *claim = claim_of(end, index);
     const struct wsp_rx *rx = claim->rx;
     uint64_t stop = frame->offset + frame->length;
@@ -135,7 +135,7 @@ static wsp_err choose(struct wsp_end *end, unsigned index, struct wsp_landing *l
 
 wsp_err wsp_claim_make(struct wsp_end *end, unsigned index, struct wsp_landing *landing)
 {
-    const struct wsp_frame *frame = &end->slots[index].frame;
+    const struct wsp_frame *frame = &end->slots[index]->frame;
     struct wsp_claim *claim = claim_of(end, index);
     *landing = (struct wsp_landing){.length = frame->wire_length};
     if (!wsp_reorder_admits(&end->window, frame->segment))
@@ -173,7 +173,7 @@ static wsp_err damaged(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     end->stats.segments_damaged++;
     if (end->n_nacks < WSP_NACK_MAX)
-        end->nacks[end->n_nacks++] = end->slots[index].frame.segment;
+        end->nacks[end->n_nacks++] = end->slots[index]->frame.segment;
     end->config.handler->want_write(end->config.user, index);
     return wsp_end_damage(end, now_ns);
 }
@@ -181,8 +181,8 @@ static wsp_err damaged(struct wsp_end *end, unsigned index, uint64_t now_ns)
 /* Others that read the same segment have come too late. */
 static void turn_others_away(struct wsp_end *end, unsigned index, uint64_t number)
 {
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        if (i != index && is_same_segment(&end->slots[i], number))
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (i != index && is_same_segment(end->slots[i], number))
             turn_away(end, i, WSP_CLAIM_REPEATED);
 }
 
@@ -225,7 +225,7 @@ static void take_head(struct wsp_rx *rx, const struct wsp_frame *frame)
 
 static wsp_err land(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    const struct wsp_frame *frame = &end->slots[index].frame;
+    const struct wsp_frame *frame = &end->slots[index]->frame;
     struct wsp_claim *claim = claim_of(end, index);
     struct wsp_rx *rx = claim->rx;
     bool is_charged = frame->flags & WSP_FRAME_CHARGED;
@@ -257,7 +257,7 @@ static wsp_err land(struct wsp_end *end, unsigned index, uint64_t now_ns)
 
 wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     struct wsp_claim *claim = claim_of(end, index);
     if (wsp_reorder_has(&end->window, slot->frame.segment)) {
         clear(claim);
@@ -277,13 +277,13 @@ wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
 
 void wsp_claim_drop(struct wsp_end *end, unsigned index)
 {
-    end->slots[index].has_frame = false;
+    end->slots[index]->has_frame = false;
     clear(claim_of(end, index));
 }
 
 void wsp_claim_withdraw(struct wsp_end *end, struct wsp_rx *rx)
 {
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
+    for (unsigned i = 0; i < end->n_slots; i++) {
         struct wsp_claim *claim = claim_of(end, i);
         if (claim->rx != rx || claim->kind != WSP_CLAIM_CHUNK)
             continue;
@@ -294,14 +294,14 @@ void wsp_claim_withdraw(struct wsp_end *end, struct wsp_rx *rx)
 
 void wsp_claim_forget(struct wsp_end *end, const struct wsp_rx *rx)
 {
-    for (unsigned i = 0; i < end->config.n_streams; i++)
+    for (unsigned i = 0; i < end->n_slots; i++)
         if (claim_of(end, i)->kind != WSP_CLAIM_NONE && claim_of(end, i)->rx == rx)
             turn_away(end, i, WSP_CLAIM_REPEATED);
 }
 
 void wsp_claim_sink_all(struct wsp_end *end)
 {
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
+    for (unsigned i = 0; i < end->n_slots; i++) {
         if (claim_of(end, i)->kind == WSP_CLAIM_PLACE)
             turn_away(end, i, WSP_CLAIM_REPEATED);
     }

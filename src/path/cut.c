@@ -9,7 +9,7 @@
 
 static void fill_common(struct wsp_end *end, unsigned index, struct wsp_frame *frame)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     frame->hop_limit = 8;
     frame->hop_epoch = slot->generation;
     frame->hop_sequence = slot->hop_sent++;
@@ -23,7 +23,7 @@ static void fill_common(struct wsp_end *end, unsigned index, struct wsp_frame *f
 static void emit(struct wsp_end *end, unsigned index, struct wsp_frame *frame, struct wsp_seg *seg,
                  uint64_t now_ns, struct wsp_out *out)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     fill_common(end, index, frame);
     slot->is_writing = true;
     slot->writing_ns = now_ns;
@@ -164,8 +164,8 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
 {
     int best = -1;
     double best_ns = 0;
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
-        const struct wsp_slot *slot = &end->slots[i];
+    for (unsigned i = 0; i < end->n_slots; i++) {
+        const struct wsp_slot *slot = end->slots[i];
         double ns = wsp_meter_finish_ns(&slot->meter, length, idle_ns(slot, now_ns));
         if (!slot->is_up || slot->is_suspect || ns <= 0 || (best >= 0 && ns >= best_ns))
             continue;
@@ -181,18 +181,18 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
 static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, uint64_t now_ns)
 {
     struct wsp_stripe others = {0};
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
-        const struct wsp_slot *slot = &end->slots[i];
+    for (unsigned i = 0; i < end->n_slots; i++) {
+        const struct wsp_slot *slot = end->slots[i];
         if (i != index && slot->is_up && !slot->is_suspect)
             wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
     }
-    const struct wsp_slot *own = &end->slots[index];
+    const struct wsp_slot *own = end->slots[index];
     if (wsp_stripe_may_take(&others, &own->meter, length, bulk_left(end), idle_ns(own, now_ns)))
         return true;
     int soonest = soonest_stream(end, length, now_ns);
     if (soonest == (int)index)
         return true;
-    if (soonest >= 0 && !end->slots[soonest].is_writing)
+    if (soonest >= 0 && !end->slots[soonest]->is_writing)
         end->config.handler->want_write(end->config.user, (unsigned)soonest);
     wsp_end_arm(end, now_ns + WSP_ACK_DELAY_NS);
     return false;
@@ -238,7 +238,7 @@ static struct wsp_seg *next_segment(struct wsp_end *end, unsigned index, uint64_
 /* Frames outside of the flow that are pressing. */
 static bool pull_plain(struct wsp_end *end, unsigned index, uint64_t now_ns, struct wsp_out *out)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (slot->pong_due) {
         slot->pong_due = false;
         emit_plain(end, index, WSP_FRAME_PONG, slot->pong_token, now_ns, out);
@@ -260,18 +260,20 @@ static bool pull_plain(struct wsp_end *end, unsigned index, uint64_t now_ns, str
 /* A suspect stream gets nothing that another could carry. */
 static bool is_spared(const struct wsp_end *end, unsigned index)
 {
-    if (!end->slots[index].is_suspect)
+    if (!end->slots[index]->is_suspect)
         return false;
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        if (end->slots[i].is_up && !end->slots[i].is_suspect)
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (end->slots[i]->is_up && !end->slots[i]->is_suspect)
             return true;
     return false;
 }
 
 bool wsp_end_pull(struct wsp_end *end, unsigned index, uint64_t now_ns, struct wsp_out *out)
 {
-    struct wsp_slot *slot = &end->slots[index];
-    if (end->is_failed || !slot->is_up || slot->is_writing)
+    if (end->is_failed || index >= end->n_slots)
+        return false;
+    const struct wsp_slot *slot = end->slots[index];
+    if (!slot->is_up || slot->is_writing)
         return false;
     if (pull_plain(end, index, now_ns, out))
         return true;
@@ -287,7 +289,7 @@ bool wsp_end_pull(struct wsp_end *end, unsigned index, uint64_t now_ns, struct w
 
 void wsp_end_written(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (!slot->is_writing)
         return;
     struct wsp_seg *seg = slot->writing;

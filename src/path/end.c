@@ -6,7 +6,8 @@
 
 static wsp_err check_config(const struct wsp_end_config *config)
 {
-    bool ok = config->n_streams >= 1 && config->n_streams <= 256 && config->segment_bytes >= 1 &&
+    bool ok = config->streams_first >= 1 && config->streams_first <= config->streams_max &&
+              config->streams_max <= WSP_STREAMS_MAX && config->segment_bytes >= 1 &&
               config->segment_bytes <= WSP_PAYLOAD_MAX && config->unexpected && config->replay &&
               config->handler;
     return ok ? WSP_OK : WSP_ERR_INVALID;
@@ -19,8 +20,6 @@ static void init_lists(struct wsp_end *end)
     wsp_list_init(&end->bulk);
     wsp_list_init(&end->all_tx);
     wsp_list_init(&end->replay);
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        wsp_list_init(&end->slots[i].under_way);
 }
 
 wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns, struct wsp_end **end)
@@ -32,12 +31,13 @@ wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns, struc
     if (!new)
         return WSP_ERR_NO_MEMORY;
     new->config = *config;
-    new->slots = calloc(config->n_streams, sizeof *new->slots);
-    if (!new->slots) {
+    init_lists(new);
+    if (!wsp_slot_grow(new, 1)) {
+        free(new->slots);
         free(new);
         return WSP_ERR_NO_MEMORY;
     }
-    init_lists(new);
+    new->n_used = config->streams_first;
     wsp_grant_open(&new->grant, config->unexpected, config->credit_bytes);
     new->opened_ns = new->heard_ns = new->charged_ns = new->ack_at_ns = now_ns;
     new->stall_factor = 1;
@@ -48,9 +48,7 @@ wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns, struc
 
 void wsp_end_start(struct wsp_end *end, uint64_t now_ns)
 {
-    for (unsigned i = 0; i < end->config.n_streams && !wsp_end_is_over(end); i++)
-        if (!end->slots[i].is_up && !end->slots[i].is_wanted)
-            wsp_slot_ask(end, i, now_ns);
+    wsp_slot_ask_missing(end, now_ns);
 }
 
 bool wsp_end_is_over(const struct wsp_end *end)
@@ -77,7 +75,7 @@ void wsp_end_free(struct wsp_end **end)
     if (!old)
         return;
     wsp_end_fail(old, WSP_ERR_CLOSED);
-    for (unsigned i = 0; i < old->config.n_streams; i++)
+    for (unsigned i = 0; i < old->n_slots; i++)
         wsp_claim_drop(old, i);
     wsp_tx_free_all(old);
     wsp_rx_free_all(old);
@@ -85,6 +83,8 @@ void wsp_end_free(struct wsp_end **end)
     wsp_map_fini(&old->answers);
     wsp_map_fini(&old->items);
     free(old->ring);
+    for (unsigned i = 0; i < old->n_slots; i++)
+        free(old->slots[i]);
     free(old->slots);
     free(old);
     *end = NULL;
@@ -131,19 +131,22 @@ static bool is_better(const struct wsp_slot *slot, const struct wsp_slot *best)
 void wsp_end_wake_one(struct wsp_end *end)
 {
     const struct wsp_slot *best = NULL;
-    for (unsigned i = 0; i < end->config.n_streams && !end->is_failed; i++) {
-        const struct wsp_slot *slot = &end->slots[i];
-        if (slot->is_up && !slot->is_writing && is_better(slot, best))
+    unsigned index = 0;
+    for (unsigned i = 0; i < end->n_slots && !end->is_failed; i++) {
+        const struct wsp_slot *slot = end->slots[i];
+        if (slot->is_up && !slot->is_writing && is_better(slot, best)) {
             best = slot;
+            index = i;
+        }
     }
     if (best)
-        end->config.handler->want_write(end->config.user, (unsigned)(best - end->slots));
+        end->config.handler->want_write(end->config.user, index);
 }
 
 void wsp_end_wake_all(struct wsp_end *end)
 {
-    for (unsigned i = 0; i < end->config.n_streams && !end->is_failed; i++)
-        if (end->slots[i].is_up && !end->slots[i].is_writing)
+    for (unsigned i = 0; i < end->n_slots && !end->is_failed; i++)
+        if (end->slots[i]->is_up && !end->slots[i]->is_writing)
             end->config.handler->want_write(end->config.user, i);
 }
 
@@ -176,6 +179,7 @@ void wsp_end_describe(const struct wsp_end *end, struct wsp_stream_birth *mine)
         .received = end->window.next,
         .credit_epoch = end->grant.epoch,
         .credit_limit = end->grant.limit,
+        .n_streams = end->n_used,
     };
 }
 

@@ -54,9 +54,12 @@ struct wsp_end_handler {
     void (*lost)(void *user, wsp_err err);
 };
 
+#define WSP_STREAMS_MAX 256 /* of a path */
+
 struct wsp_end_config {
     uint32_t local_rank, remote_rank;
-    unsigned n_streams;     /* slots, 1..256 */
+    unsigned streams_max;   /* slots, 1..WSP_STREAMS_MAX */
+    unsigned streams_first; /* to begin with, 1..streams_max */
     uint32_t segment_bytes; /* cut messages into pieces of at most this */
     uint64_t credit_bytes;  /* credit granted to the other side at first */
     uint64_t eager_bytes;   /* larger messages leave a quarter of the credit to smaller ones */
@@ -77,6 +80,7 @@ struct wsp_stream_birth {
     uint64_t received;     /* all segments below this number have landed there */
     uint32_t credit_epoch; /* and the credit it grants */
     uint64_t credit_limit;
+    unsigned n_streams; /* it sends bulk on so many */
 };
 
 /* Where the payload of a frame goes. where == NULL: read it away. */
@@ -103,7 +107,7 @@ enum wsp_send_flag {
 wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns,
                      struct wsp_end **end) WSP_MUST_USE;
 
-/* Asks for streams (the dialling side; the accepting side just waits for stream_up). */
+/* Asks for the first streams (the dialling side; the accepting side just waits for stream_up). */
 void wsp_end_start(struct wsp_end *end, uint64_t now_ns);
 
 /* Answers everything outstanding with err, then calls `lost`. Idempotent. */
@@ -128,6 +132,10 @@ void wsp_end_accept(struct wsp_end *end, struct wsp_rx *rx, void *buffer, uint64
 
 /* Sends a close after all that was sent; `closed` follows when the other side has done so too. */
 void wsp_end_close(struct wsp_end *end, uint64_t now_ns);
+
+/* Sends bulk on so many streams from now on (1..streams_max) and lets the other side know. Missing
+ * ones are asked for; those that neither side needs end after a while without traffic. */
+void wsp_end_use_streams(struct wsp_end *end, unsigned n, uint64_t now_ns);
 
 /* May a connection with this generation, dialled by the lower rank or not, take slot index? */
 bool wsp_end_would_take(const struct wsp_end *end, unsigned index, uint32_t generation,

@@ -37,6 +37,8 @@
 #define WSP_LATE_NS WSP_NS_PER_S
 /* Bulk is cut into pieces of at least this, however many streams share it. */
 #define WSP_SEGMENT_LEAST (UINT32_C(64) << 10)
+/* A stream more than is wanted stays for so long without traffic. */
+#define WSP_SURPLUS_NS (5 * WSP_NS_PER_S)
 /* Damage is rare on any network one would use: 256 damaged frames in 10 seconds are an enemy or
  * broken hardware, and repairing would go on for ever. */
 #define WSP_DAMAGE_MAX       256
@@ -161,12 +163,17 @@ struct wsp_slot {
     struct wsp_claim claim;
     uint64_t hop_received;
     uint64_t heard_ns;
+    uint64_t used_ns; /* something of a flow was sent or came */
 };
 
 struct wsp_end {
     struct wsp_end_config config;
-    struct wsp_slot *slots; /* config.n_streams */
+    struct wsp_slot **slots; /* n_slots, made as they are needed; each stays where it is */
+    unsigned n_slots;
     unsigned n_up;
+    unsigned n_used;   /* streams that we send bulk on: the first ones */
+    unsigned n_theirs; /* ... and the other side, as it told us with told_item */
+    uint64_t told_item;
     bool is_closing;      /* wsp_end_close was called */
     bool is_close_queued; /* our CLOSE is made */
     bool is_peer_closing; /* the other side's CLOSE had its turn */
@@ -294,6 +301,16 @@ bool wsp_ack_is_pressing(const struct wsp_end *end, uint64_t now_ns);
 void wsp_ack_fill(struct wsp_end *end, struct wsp_frame *frame);
 
 /* slot.c */
+/* Makes the slots below n, if memory allows. */
+bool wsp_slot_grow(struct wsp_end *end, unsigned n);
+/* How many streams there should be: what either side needs. */
+unsigned wsp_slot_n_wanted(const struct wsp_end *end);
+/* The other side told, with this item, how many it uses. */
+void wsp_slot_told(struct wsp_end *end, uint64_t item, uint64_t n, uint64_t now_ns);
+/* Asks for those that are wanted and neither up nor asked for. */
+void wsp_slot_ask_missing(struct wsp_end *end, uint64_t now_ns);
+/* Ends a stream that nobody needs, once it has been quiet for a while. */
+void wsp_slot_retire(struct wsp_end *end, unsigned index, uint64_t now_ns);
 /* Takes over what a suspect stream carries, if another can send it. */
 void wsp_slot_take_over(struct wsp_end *end, unsigned index);
 /* Asks for a connection with a generation above the slot's last. */

@@ -69,7 +69,7 @@ void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg)
     wsp_seg_unpin(end, seg);
     free_copy(end, seg);
     if (seg->slot >= 0)
-        wsp_meter_dropped(&end->slots[seg->slot].meter, seg->length);
+        wsp_meter_dropped(&end->slots[seg->slot]->meter, seg->length);
     wsp_node_remove(&seg->node);
     wsp_node_remove(&seg->sibling);
     *place_of(end, seg->number) = NULL;
@@ -78,9 +78,10 @@ void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg)
 
 void wsp_seg_bind(struct wsp_end *end, struct wsp_seg *seg, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (wsp_list_is_empty(&slot->under_way))
         slot->progress_ns = now_ns;
+    slot->used_ns = now_ns;
     wsp_node_remove(&seg->node);
     wsp_list_push_back(&slot->under_way, &seg->node);
     seg->slot = (int)index;
@@ -103,7 +104,7 @@ static void queue_replay(struct wsp_end *end, struct wsp_seg *seg)
 
 void wsp_seg_unbind(struct wsp_end *end, struct wsp_seg *seg)
 {
-    wsp_meter_dropped(&end->slots[seg->slot].meter, seg->length);
+    wsp_meter_dropped(&end->slots[seg->slot]->meter, seg->length);
     seg->slot = -1;
     wsp_node_remove(&seg->node);
     queue_replay(end, seg);
@@ -111,7 +112,7 @@ void wsp_seg_unbind(struct wsp_end *end, struct wsp_seg *seg)
 
 void wsp_seg_unbind_all(struct wsp_end *end, unsigned index)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     WSP_LIST_EACH_SAFE(node, &slot->under_way)
     {
         wsp_seg_unbind(end, WSP_CONTAINER(node, struct wsp_seg, node));
@@ -120,8 +121,8 @@ void wsp_seg_unbind_all(struct wsp_end *end, unsigned index)
 
 void wsp_seg_unpin(struct wsp_end *end, struct wsp_seg *seg)
 {
-    for (unsigned i = 0; i < end->config.n_streams && seg->n_pins > 0; i++) {
-        struct wsp_slot *slot = &end->slots[i];
+    for (unsigned i = 0; i < end->n_slots && seg->n_pins > 0; i++) {
+        struct wsp_slot *slot = end->slots[i];
         if (slot->writing != seg)
             continue;
         slot->writing = NULL;
@@ -147,7 +148,7 @@ static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_n
         return;
     struct wsp_tx *tx = seg->tx;
     if (seg->slot >= 0) {
-        struct wsp_slot *slot = &end->slots[seg->slot];
+        struct wsp_slot *slot = end->slots[seg->slot];
         wsp_meter_acked(&slot->meter, seg->length, now_ns);
         if (seg->order > slot->last_acked_order)
             slot->last_acked_order = seg->order;

@@ -243,6 +243,9 @@ static wsp_err take_at_once(struct wsp_end *end, const struct wsp_rx *rx)
         return wsp_tx_cancel_answered(end, rx->target, rx->value != 0);
     case WSP_FRAME_RECLAIM:
         return yield(end);
+    case WSP_FRAME_STREAMS:
+        wsp_slot_told(end, rx->item, rx->target, end->now_ns);
+        return WSP_OK;
     case WSP_FRAME_YIELD:
         return yielded(end, rx->target, rx->value);
     default:

@@ -21,7 +21,7 @@ static bool is_next_of_stream(const struct wsp_end *end, const struct wsp_slot *
 static wsp_err hear(struct wsp_end *end, unsigned index, const struct wsp_frame *frame,
                     uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     slot->hop_received++;
     slot->heard_ns = end->heard_ns = now_ns;
     if (frame->hop_ack > slot->hop_acked) {
@@ -37,7 +37,7 @@ static wsp_err hear(struct wsp_end *end, unsigned index, const struct wsp_frame 
 wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *header, size_t length,
                        uint64_t now_ns, struct wsp_landing *landing)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (end->is_failed || !slot->is_up || slot->has_frame)
         return WSP_ERR_CLOSED;
     end->now_ns = now_ns;
@@ -53,14 +53,16 @@ wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *heade
         return fail(end, err);
     slot->has_frame = true;
     *landing = (struct wsp_landing){.length = slot->frame.wire_length};
-    if (wsp_frame_is_sequenced(slot->frame.type))
+    if (wsp_frame_is_sequenced(slot->frame.type)) {
+        slot->used_ns = now_ns;
         err = wsp_claim_make(end, index, landing);
+    }
     return err ? fail(end, err) : WSP_OK;
 }
 
 static void pong(struct wsp_end *end, unsigned index, uint64_t token, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (slot->ping_ns == 0)
         return;
     slot->ping_ns = 0;
@@ -76,7 +78,7 @@ static void pong(struct wsp_end *end, unsigned index, uint64_t token, uint64_t n
 /* Frames outside of the flow. */
 static void handle_plain(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     const struct wsp_frame *frame = &slot->frame;
     switch (frame->type) {
     case WSP_FRAME_NACK:
@@ -97,7 +99,7 @@ static void handle_plain(struct wsp_end *end, unsigned index, uint64_t now_ns)
 
 wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     if (end->is_failed || !slot->has_frame)
         return WSP_ERR_CLOSED;
     end->now_ns = now_ns;

@@ -3,9 +3,75 @@
  * rank that dialled, decide alike on both sides which of two connections stays. */
 #include "path/end_internal.h"
 
+#include <stdlib.h>
+
+bool wsp_slot_grow(struct wsp_end *end, unsigned n)
+{
+    if (n <= end->n_slots)
+        return true;
+    struct wsp_slot **slots = realloc(end->slots, n * sizeof *slots);
+    if (!slots)
+        return false;
+    end->slots = slots;
+    while (end->n_slots < n) {
+        struct wsp_slot *slot = calloc(1, sizeof *slot);
+        if (!slot)
+            return false;
+        wsp_list_init(&slot->under_way);
+        slots[end->n_slots++] = slot;
+    }
+    return true;
+}
+
+unsigned wsp_slot_n_wanted(const struct wsp_end *end)
+{
+    return end->n_used > end->n_theirs ? end->n_used : end->n_theirs;
+}
+
+void wsp_slot_ask_missing(struct wsp_end *end, uint64_t now_ns)
+{
+    unsigned n_wanted = wsp_slot_n_wanted(end);
+    (void)wsp_slot_grow(end, n_wanted); /* without memory: those that are there serve */
+    for (unsigned i = 0; i < n_wanted && i < end->n_slots && !wsp_end_is_over(end); i++)
+        if (!end->slots[i]->is_up && !end->slots[i]->is_wanted)
+            wsp_slot_ask(end, i, now_ns);
+}
+
+void wsp_slot_told(struct wsp_end *end, uint64_t item, uint64_t n, uint64_t now_ns)
+{
+    if (item < end->told_item)
+        return; /* overtaken by a later word */
+    end->told_item = item;
+    end->n_theirs = n < end->config.streams_max ? (unsigned)n : end->config.streams_max;
+    wsp_slot_ask_missing(end, now_ns);
+}
+
+void wsp_end_use_streams(struct wsp_end *end, unsigned n, uint64_t now_ns)
+{
+    if (wsp_end_is_over(end) || n == end->n_used || n < 1 || n > end->config.streams_max)
+        return;
+    /* Told before it is done: without memory to tell, nothing changes. */
+    if (end->is_closing || wsp_tx_control(end, WSP_FRAME_STREAMS, n, 0))
+        return;
+    end->n_used = n;
+    wsp_slot_ask_missing(end, now_ns);
+    wsp_end_wake_all(end);
+}
+
+/* The lower rank ends it, so that both do not at once; whatever is under way then is sent again. */
+void wsp_slot_retire(struct wsp_end *end, unsigned index, uint64_t now_ns)
+{
+    const struct wsp_slot *slot = end->slots[index];
+    if (index < wsp_slot_n_wanted(end) || end->config.local_rank > end->config.remote_rank ||
+        slot->is_writing || slot->has_frame || !wsp_list_is_empty(&slot->under_way) ||
+        now_ns - slot->used_ns < WSP_SURPLUS_NS)
+        return;
+    end->config.handler->want_reset(end->config.user, index, WSP_ERR_CLOSED);
+}
+
 void wsp_slot_ask(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     /* Higher with each asking: the other side may hold a generation that never came up here. */
     uint32_t above = slot->is_wanted ? slot->asked : slot->generation;
     slot->asked = (above > slot->generation ? above : slot->generation) + 1;
@@ -18,9 +84,11 @@ void wsp_slot_ask(struct wsp_end *end, unsigned index, uint64_t now_ns)
 bool wsp_end_would_take(const struct wsp_end *end, unsigned index, uint32_t generation,
                         bool dialled_by_lower)
 {
-    if (end->is_failed || index >= end->config.n_streams || generation == 0)
+    if (end->is_failed || index >= end->config.streams_max || generation == 0)
         return false;
-    const struct wsp_slot *slot = &end->slots[index];
+    if (index >= end->n_slots)
+        return true;
+    const struct wsp_slot *slot = end->slots[index];
     if (generation != slot->generation)
         return generation > slot->generation;
     if (!slot->is_up)
@@ -30,10 +98,10 @@ bool wsp_end_would_take(const struct wsp_end *end, unsigned index, uint32_t gene
 
 void wsp_slot_take_over(struct wsp_end *end, unsigned index)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     bool has_other = false;
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        has_other |= end->slots[i].is_up && !end->slots[i].is_suspect;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        has_other |= end->slots[i]->is_up && !end->slots[i]->is_suspect;
     if (!has_other)
         return;
     WSP_LIST_EACH(node, &slot->under_way)
@@ -44,12 +112,12 @@ void wsp_slot_take_over(struct wsp_end *end, unsigned index)
 /* Forgets the connection; its segments will be sent again. */
 static void take_down(struct wsp_end *end, unsigned index)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     slot->is_up = false;
     slot->is_suspect = false;
     end->n_up--;
     /* Not lost: one that hung up in good order, or the loser of two openings that crossed. */
-    if (!end->is_peer_closing && slot->hop_received > 0)
+    if (!end->is_peer_closing && slot->hop_received > 0 && index < wsp_slot_n_wanted(end))
         end->stats.streams_lost++;
     wsp_claim_drop(end, index);
     if (slot->writing)
@@ -67,7 +135,7 @@ static void reset_state(struct wsp_end *end, struct wsp_slot *slot, uint64_t now
     slot->ping_ns = 0;
     slot->pong_due = false;
     slot->ping_due = true; /* a first sample of the round trip */
-    slot->progress_ns = slot->heard_ns = now_ns;
+    slot->progress_ns = slot->heard_ns = slot->used_ns = now_ns;
     slot->meter = (struct wsp_meter){.rate_bps = slot->meter.rate_bps};
     slot->is_wanted = false;
 }
@@ -80,7 +148,9 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     end->now_ns = now_ns;
     if (!wsp_end_would_take(end, index, birth->generation, birth->dialled_by_lower))
         return WSP_ERR_CROSSED;
-    struct wsp_slot *slot = &end->slots[index];
+    if (!wsp_slot_grow(end, index + 1))
+        return WSP_ERR_NO_MEMORY;
+    struct wsp_slot *slot = end->slots[index];
     if (slot->is_up)
         take_down(end, index);
     reset_state(end, slot, now_ns);
@@ -92,12 +162,14 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     end->heard_ns = now_ns;
     end->stats.streams_opened++;
     wsp_purse_hear(&end->purse, birth->credit_epoch, birth->credit_limit);
+    if (end->n_theirs == 0)
+        end->n_theirs = birth->n_streams;
     if (wsp_seg_acknowledge(end, birth->received, NULL, 0, now_ns)) {
         wsp_end_fail(end, WSP_ERR_PROTOCOL);
         return WSP_ERR_PROTOCOL;
     }
-    for (unsigned i = 0; i < end->config.n_streams; i++)
-        if (end->slots[i].is_up && end->slots[i].is_suspect)
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (end->slots[i]->is_up && end->slots[i]->is_suspect)
             wsp_slot_take_over(end, i);
     wsp_end_arm(end, now_ns + WSP_TICK_NS);
     wsp_end_wake_all(end);
@@ -106,12 +178,13 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
 
 void wsp_end_stream_down(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    if (!end->slots[index].is_up)
+    if (index >= end->n_slots || !end->slots[index]->is_up)
         return;
     end->now_ns = now_ns;
     take_down(end, index);
     if (wsp_end_is_over(end))
         return;
-    wsp_slot_ask(end, index, now_ns);
+    if (index < wsp_slot_n_wanted(end))
+        wsp_slot_ask(end, index, now_ns);
     wsp_end_wake_all(end);
 }

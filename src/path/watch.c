@@ -7,8 +7,8 @@
 
 void wsp_watch_progress(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    end->slots[index].progress_ns = now_ns;
-    end->slots[index].is_suspect = false;
+    end->slots[index]->progress_ns = now_ns;
+    end->slots[index]->is_suspect = false;
     end->stall_factor = 1;
 }
 
@@ -25,7 +25,7 @@ static uint64_t patience_ns(const struct wsp_end *end, const struct wsp_slot *sl
 
 static void suspect(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     slot->is_suspect = true;
     end->stats.stalls++;
     if (end->stall_factor < 16)
@@ -75,7 +75,7 @@ static uint64_t waiting_since_ns(const struct wsp_slot *slot)
 
 static void judge(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     replay_skipped(end, slot, now_ns);
     uint64_t patience = patience_ns(end, slot);
     uint64_t since = waiting_since_ns(slot);
@@ -89,7 +89,7 @@ static void judge(struct wsp_end *end, unsigned index, uint64_t now_ns)
 
 static void test_idle(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
     uint64_t every = end->config.heartbeat_ns;
     if (every > end->config.outage_ns / 4)
         every = end->config.outage_ns / 4;
@@ -102,7 +102,9 @@ static void test_idle(struct wsp_end *end, unsigned index, uint64_t now_ns)
 
 static void tend_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_slot *slot = &end->slots[index];
+    struct wsp_slot *slot = end->slots[index];
+    if (slot->is_wanted && index >= wsp_slot_n_wanted(end))
+        slot->is_wanted = false;
     if (slot->is_wanted && now_ns - slot->asked_ns >= WSP_ASK_AGAIN_NS)
         wsp_slot_ask(end, index, now_ns);
     if (!slot->is_up)
@@ -110,6 +112,7 @@ static void tend_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
     test_idle(end, index, now_ns);
     if (!end->config.hold_timers)
         judge(end, index, now_ns);
+    wsp_slot_retire(end, index, now_ns);
 }
 
 static bool is_given_up(const struct wsp_end *end, uint64_t now_ns)
@@ -139,7 +142,7 @@ static void tend_credit(struct wsp_end *end, uint64_t now_ns)
 
 static bool is_busy(const struct wsp_end *end)
 {
-    if (end->n_up < end->config.n_streams && end->was_up)
+    if (end->n_up != wsp_slot_n_wanted(end) && end->was_up)
         return true;
     return !wsp_list_is_empty(&end->all_tx) || end->is_closing || end->ack_due;
 }
@@ -168,7 +171,7 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
     }
     end->now_ns = now_ns;
     arm_next(end, now_ns);
-    for (unsigned i = 0; i < end->config.n_streams; i++)
+    for (unsigned i = 0; i < end->n_slots; i++)
         tend_slot(end, i, now_ns);
     tend_credit(end, now_ns);
     bool has_work = wsp_ack_is_pressing(end, now_ns) || !wsp_list_is_empty(&end->replay) ||
@@ -193,8 +196,8 @@ void wsp_end_resume(struct wsp_end *end, uint64_t now_ns)
     uint64_t pause_ns = now_ns - end->tick_at_ns;
     shift(&end->heard_ns, pause_ns, now_ns);
     shift(&end->opened_ns, pause_ns, now_ns);
-    for (unsigned i = 0; i < end->config.n_streams; i++) {
-        struct wsp_slot *slot = &end->slots[i];
+    for (unsigned i = 0; i < end->n_slots; i++) {
+        struct wsp_slot *slot = end->slots[i];
         shift(&slot->progress_ns, pause_ns, now_ns);
         shift(&slot->heard_ns, pause_ns, now_ns);
         if (slot->ping_ns)

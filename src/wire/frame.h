@@ -33,7 +33,8 @@
     X(ACK, 9, false, 264)         /* segments received beyond the cumulative number */             \
     X(NACK, 10, false, 16)        /* the payload of segment `target` came damaged */               \
     X(PING, 11, false, 16)        /* answer with a PONG of the same `target` */                    \
-    X(PONG, 12, false, 16)
+    X(PONG, 12, false, 16)                                                                         \
+    X(STREAMS, 13, true, 16) /* bulk is sent on the first `target` streams from here on */
 
 enum wsp_frame_type {
 #define WSP_FRAME_ENUM_(name, code, ...) WSP_FRAME_##name = (code),

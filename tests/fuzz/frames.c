@@ -133,7 +133,8 @@ static void open_victim(struct victim *v)
     struct wsp_end_config config = {
         .local_rank = 0,
         .remote_rank = 1,
-        .n_streams = N_STREAMS,
+        .streams_max = N_STREAMS,
+        .streams_first = N_STREAMS,
         .segment_bytes = 512,
         .credit_bytes = 1 << 14,
         .eager_bytes = 1024,

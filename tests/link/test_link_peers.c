@@ -132,8 +132,8 @@ static void cut(struct side *side, uint32_t rank, unsigned index)
 {
     wsp_link_lock(side->link);
     struct wsp_peer *peer = side->link->peers[rank];
-    if (peer && index < peer->n_streams && peer->streams[index].fd >= 0)
-        shutdown(peer->streams[index].fd, SHUT_RDWR);
+    if (peer && index < peer->n_streams && peer->streams[index]->fd >= 0)
+        shutdown(peer->streams[index]->fd, SHUT_RDWR);
     wsp_link_unlock(side->link);
 }
 

@@ -27,6 +27,8 @@ static void draw_weather(struct world *world)
         weather->mean_stall_ns = (WSP_NS_PER_MS * 100) << chance(world, 6);
     if (one_in(world, 5))
         weather->mean_pause_ns = (WSP_NS_PER_MS * 500) << chance(world, 4);
+    if (one_in(world, 2))
+        weather->mean_choice_ns = (WSP_NS_PER_MS * 100) << chance(world, 7);
     if (one_in(world, 3))
         weather->flip_per_million = 1000u << chance(world, 8);
     weather->flips_left = 200; /* the end gives up on more than that in a short time */
@@ -89,6 +91,17 @@ static void pause_side(struct world *world, void *what, uint64_t number)
     later(world, about(world, world->weather.mean_pause_ns), -1, pause_side, NULL, 0);
 }
 
+/* One side finds another number of streams better. */
+static void choose_streams(struct world *world, void *what, uint64_t number)
+{
+    if (is_fair_now(world))
+        return;
+    unsigned n = 1 + (unsigned)chance(world, world->weather.n_streams);
+    wsp_end_use_streams(world->sides[number].end, n, world->now_ns);
+    later(world, about(world, world->weather.mean_choice_ns), (int)number, choose_streams, NULL,
+          number);
+}
+
 /* Other pairs of this process take all of the budget that is free, and give it back. */
 static void squeeze(struct world *world, void *what, uint64_t number)
 {
@@ -117,6 +130,8 @@ static void plan_faults(struct world *world)
         later(world, about(world, weather->mean_loss_ns), -1, lose, NULL, 0);
     if (weather->mean_stall_ns)
         later(world, about(world, weather->mean_stall_ns), -1, stall, NULL, 0);
+    for (uint64_t side = 0; side < 2 && weather->mean_choice_ns; side++)
+        later(world, about(world, weather->mean_choice_ns), (int)side, choose_streams, NULL, side);
     if (weather->mean_pause_ns)
         later(world, about(world, weather->mean_pause_ns), -1, pause_side, NULL, 0);
     for (uint64_t id = 0; id < 2; id++)

@@ -105,7 +105,8 @@ wsp_err side_open(struct side *side, struct world *world, int id)
     struct wsp_end_config config = {
         .local_rank = (uint32_t)id,
         .remote_rank = (uint32_t)(1 - id),
-        .n_streams = world->weather.n_streams,
+        .streams_max = world->weather.n_streams,
+        .streams_first = 1 + (unsigned)chance(world, world->weather.n_streams),
         .segment_bytes = (uint32_t)(256 << chance(world, 6)),
         .credit_bytes = credit,
         .eager_bytes = UINT64_C(64) << chance(world, 8),

@@ -36,8 +36,8 @@ struct weather {
     unsigned n_streams;
     uint64_t bandwidth_bps, latency_ns, room_bytes;
     uint64_t faults_end_ns;
-    uint64_t mean_loss_ns, mean_stall_ns, mean_pause_ns; /* between two; 0: never */
-    uint32_t flip_per_million;                           /* chunks damaged */
+    uint64_t mean_loss_ns, mean_stall_ns, mean_pause_ns, mean_choice_ns; /* between two; 0: never */
+    uint32_t flip_per_million;                                           /* chunks damaged */
     unsigned flips_left;
     uint64_t accept_late_ns;
     bool has_end_of_world; /* at faults_end_ns all connections end for good */

@@ -108,7 +108,8 @@ static void open_party(int id)
     struct wsp_end_config config = {
         .local_rank = (uint32_t)id,
         .remote_rank = (uint32_t)(1 - id),
-        .n_streams = N_STREAMS,
+        .streams_max = N_STREAMS,
+        .streams_first = N_STREAMS,
         .segment_bytes = 4096,
         .credit_bytes = 16384,
         .eager_bytes = 1024,
