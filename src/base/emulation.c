@@ -4,14 +4,12 @@
 #include "base/clock.h"
 #include "base/opts.h"
 
-#include <ctype.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RTT_MAX_NS   (4 * WSP_NS_PER_S)
-#define RATE_MIN_BPS 1e6
-#define RATE_MAX_BPS 1e12
+#define RATE_MIN_BPS UINT64_C(1000000)
+#define RATE_MAX_BPS UINT64_C(1000000000000)
 #define WORD_MAX     32
 
 static wsp_err parse_rtt(const char *text, uint64_t *rtt_ns)
@@ -23,33 +21,12 @@ static wsp_err parse_rtt(const char *text, uint64_t *rtt_ns)
     return WSP_OK;
 }
 
-static bool decimal_factor(const char *suffix, double *factor)
-{
-    static const char letters[] = "KMGT";
-    *factor = 1;
-    if (*suffix == '\0')
-        return true;
-    const char *at = strchr(letters, toupper((unsigned char)*suffix));
-    if (!at || suffix[1] != '\0')
-        return false;
-    for (; at >= letters; at--)
-        *factor *= 1e3;
-    return true;
-}
-
 static wsp_err parse_rate(const char *text, uint64_t *rate_bps)
 {
-    char *end;
-    double factor;
-    if (!isdigit((unsigned char)*text))
+    uint64_t bps;
+    if (wsp_opt_parse(WSP_OPT_RATE, text, &bps) || bps < RATE_MIN_BPS || bps > RATE_MAX_BPS)
         return WSP_ERR_INVALID;
-    double value = strtod(text, &end);
-    if (!decimal_factor(end, &factor))
-        return WSP_ERR_INVALID;
-    value *= factor;
-    if (!(value >= RATE_MIN_BPS && value <= RATE_MAX_BPS))
-        return WSP_ERR_INVALID;
-    *rate_bps = (uint64_t)value;
+    *rate_bps = bps;
     return WSP_OK;
 }
 

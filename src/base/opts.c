@@ -35,6 +35,8 @@ const char *wsp_opt_unit(enum wsp_opt_kind kind)
         return "bytes";
     case WSP_OPT_TIME:
         return "seconds";
+    case WSP_OPT_RATE:
+        return "bits a second";
     case WSP_OPT_SWITCH:
         return "0 or 1";
     case WSP_OPT_TEXT:
@@ -55,6 +57,20 @@ static bool time_factor(const char *suffix, double *factor)
             return true;
         }
     return false;
+}
+
+static bool decimal_factor(const char *suffix, double *factor)
+{
+    static const char letters[] = "KMGT";
+    *factor = 1;
+    if (*suffix == '\0')
+        return true;
+    const char *at = strchr(letters, toupper((unsigned char)*suffix));
+    if (!at || suffix[1] != '\0')
+        return false;
+    for (; at >= letters; at--)
+        *factor *= 1e3;
+    return true;
 }
 
 static bool bytes_shift(const char *suffix, unsigned *shift)
@@ -79,9 +95,11 @@ wsp_err wsp_opt_parse(enum wsp_opt_kind kind, const char *text, uint64_t *number
     }
     if (!isdigit((unsigned char)*text))
         return WSP_ERR_INVALID;
-    if (kind == WSP_OPT_TIME) {
+    if (kind == WSP_OPT_TIME || kind == WSP_OPT_RATE) {
         double factor, value = strtod(text, &end);
-        if (!time_factor(end, &factor) || value * factor >= 1.8e19)
+        bool is_known =
+            kind == WSP_OPT_TIME ? time_factor(end, &factor) : decimal_factor(end, &factor);
+        if (!is_known || !(value * factor < 1.8e19))
             return WSP_ERR_INVALID;
         *number = (uint64_t)(value * factor);
         return WSP_OK;
@@ -103,15 +121,17 @@ static wsp_err load_one(enum wsp_opt_id id, char *why, size_t why_size)
     bool is_set = from_env && *from_env;
     const char *text = is_set ? from_env : row->default_text;
     uint64_t number = 0;
-    wsp_err err = wsp_opt_parse(row->kind, text, &number);
-    if (err || (row->kind != WSP_OPT_TEXT && (number < row->min || number > row->max))) {
+    bool is_auto = strcmp(row->default_text, "auto") == 0 && strcmp(text, "auto") == 0;
+    wsp_err err = is_auto ? WSP_OK : wsp_opt_parse(row->kind, text, &number);
+    bool has_range = row->kind != WSP_OPT_TEXT && !is_auto;
+    if (err || (has_range && (number < row->min || number > row->max))) {
         snprintf(why, why_size,
                  "%s=%s cannot be used: expected %s from %" PRIu64 " to %" PRIu64 "%s (%s)",
                  row->variable, text, wsp_opt_unit(row->kind), row->min, row->max,
                  row->kind == WSP_OPT_TIME ? " nanoseconds" : "", row->help);
         return WSP_ERR_CONFIG;
     }
-    values[id].is_set = is_set;
+    values[id].is_set = is_set && !is_auto;
     values[id].is_loaded = true;
     values[id].number = number;
     values[id].text = text;

@@ -14,17 +14,26 @@ enum wsp_opt_kind {
     WSP_OPT_COUNT,  /* a whole number */
     WSP_OPT_BYTES,  /* a whole number with K, M or G (binary) allowed behind it */
     WSP_OPT_TIME,   /* a number with ns, us, ms or s behind it; bare means seconds; kept in ns */
+    WSP_OPT_RATE,   /* a number with K, M, G or T (decimal) allowed behind it; bits a second */
     WSP_OPT_SWITCH, /* 0 or 1 */
     WSP_OPT_TEXT    /* anything */
 };
 
 /* X(id, variable, kind, default as text, min, max, what it does). Min and max hold for numbers, in
- * the unit kept (bytes, nanoseconds). */
+ * the unit kept (bytes, nanoseconds). Where the default is "auto", so may be the value; the number
+ * is then 0. */
 #define WSP_OPTION_TABLE(X)                                                                        \
     X(LOG, "WIDESPAN_LOG", TEXT, "warn", 0, 0, "log level: error, warn, info or debug")            \
-    X(STREAMS, "WIDESPAN_STREAMS", COUNT, "4", 1, 256, "TCP streams of one path")                  \
-    X(SEGMENT, "WIDESPAN_SEGMENT", BYTES, "256K", 4096, 16777216,                                  \
-      "largest piece of a message that travels whole on one stream")                               \
+    X(STREAMS, "WIDESPAN_STREAMS", COUNT, "auto", 1, 256,                                          \
+      "TCP streams that a path sends large messages on; auto finds their number by the traffic")   \
+    X(SEGMENT, "WIDESPAN_SEGMENT", BYTES, "auto", 4096, 16777216,                                  \
+      "largest piece of a message that travels whole on one stream; auto: 32K to 256K by its "     \
+      "rate")                                                                                      \
+    X(WINDOW, "WIDESPAN_WINDOW", BYTES, "auto", 4096, 1073741824,                                  \
+      "the kernel's buffers of a stream, each way; auto leaves them to the kernel")                \
+    X(PACING, "WIDESPAN_PACING", RATE, "auto", 10000, 10000000000000,                              \
+      "large messages leave a path at this rate; auto keeps the queue of the bottleneck short "    \
+      "where that costs nothing")                                                                  \
     X(EAGER, "WIDESPAN_EAGER", BYTES, "64K", 0, 67108864,                                          \
       "messages up to this size may use the whole credit of a pair, larger ones leave a quarter")  \
     X(CREDIT, "WIDESPAN_CREDIT", BYTES, "4M", 4096, 1073741824,                                    \

@@ -53,10 +53,14 @@ static wsp_err copy_options(const struct wsp_path_options *from, struct wsp_path
 static void apply_options(struct wsp_link *link, const struct wsp_path_options *options)
 {
     struct wsp_end_config *defaults = &link->end_defaults;
-    if (options->streams)
+    if (options->streams) {
         defaults->streams_first = options->streams;
-    if (options->segment_bytes)
+        defaults->tunes_streams = false;
+    }
+    if (options->segment_bytes) {
         defaults->segment_bytes = options->segment_bytes;
+        defaults->tunes_segments = false;
+    }
     if (options->connect_ms)
         defaults->connect_ns = options->connect_ms * WSP_NS_PER_MS;
     if (options->outage_ms)

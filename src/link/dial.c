@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/random.h"
+#include "net/sample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,13 +175,24 @@ static void on_answer(struct wsp_dial *dial)
         hand_over(dial, bytes + taken, n - taken);
 }
 
+/* The kernel has just seen one; how many streams are opened depends on it. */
+static void note_round_trip(struct wsp_dial *dial)
+{
+    struct wsp_peer *peer = dial->stream->peer;
+    struct wsp_tcp_sample sample;
+    if (!peer->link->emulator && wsp_tcp_sample(dial->fd, &sample))
+        wsp_end_hint_rtt(peer->end, sample.rtt_ns, wsp_clock_now_ns());
+}
+
 static void on_connected(struct wsp_dial *dial)
 {
     wsp_err err = wsp_tcp_dialled(dial->fd);
     if (err == WSP_ERR_AGAIN)
         return;
-    if (!err)
+    if (!err) {
+        note_round_trip(dial);
         err = say_hello(dial);
+    }
     if (err) {
         retry(dial, err);
         return;

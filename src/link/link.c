@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SEGMENT_BYTES    (256 * 1024)
+#define EMULATED_STREAMS 4
+
 void wsp_link_lock(struct wsp_link *link)
 {
     pthread_mutex_lock(&link->lock);
@@ -82,6 +85,30 @@ static wsp_err open_parts(struct wsp_link *link, const struct wsp_link_config *c
     return err;
 }
 
+/* What the user has set does not tune itself; nor does an emulated distance, of which the kernel
+ * knows nothing. */
+static void obey_hand(struct wsp_link *link)
+{
+    struct wsp_end_config *defaults = &link->end_defaults;
+    bool is_emulated = *wsp_opt_text(WSP_OPT_EMULATE);
+    if (is_emulated)
+        defaults->tunes_streams = defaults->tunes_pace = defaults->tunes_segments = false;
+    if (is_emulated)
+        defaults->streams_first = EMULATED_STREAMS;
+    if (wsp_opt_is_set(WSP_OPT_STREAMS)) {
+        defaults->tunes_streams = false;
+        defaults->streams_first = (unsigned)wsp_opt_number(WSP_OPT_STREAMS);
+    }
+    if (wsp_opt_is_set(WSP_OPT_SEGMENT)) {
+        defaults->tunes_segments = false;
+        defaults->segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT);
+    }
+    if (wsp_opt_is_set(WSP_OPT_PACING)) {
+        defaults->tunes_pace = false;
+        defaults->pace_bps = wsp_opt_number(WSP_OPT_PACING) / 8;
+    }
+}
+
 wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **out)
 {
     struct wsp_link *link = calloc(1, sizeof *link);
@@ -96,18 +123,23 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
     link->handler = *config->handler;
     link->user = config->user;
     link->listener = link->outer_epoll = link->io_wake = -1;
-    link->end_defaults =
-        (struct wsp_end_config){.streams_max = WSP_STREAMS_MAX,
-                                .streams_first = (unsigned)wsp_opt_number(WSP_OPT_STREAMS),
-                                .segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT),
-                                .credit_bytes = wsp_opt_number(WSP_OPT_CREDIT),
-                                .eager_bytes = wsp_opt_number(WSP_OPT_EAGER),
-                                .heartbeat_ns = wsp_opt_number(WSP_OPT_HEARTBEAT),
-                                .outage_ns = wsp_opt_number(WSP_OPT_OUTAGE),
-                                .connect_ns = wsp_opt_number(WSP_OPT_CONNECT_TIME),
-                                .hold_timers = wsp_opt_number(WSP_OPT_HOLD_TIMERS),
-                                .unexpected = &link->unexpected,
-                                .replay = &link->replay};
+    link->window_bytes = (uint32_t)wsp_opt_number(WSP_OPT_WINDOW);
+    link->end_defaults = (struct wsp_end_config){.streams_max = WSP_STREAMS_MAX,
+                                                 .streams_first = 1,
+                                                 .tunes_streams = true,
+                                                 .tunes_pace = true,
+                                                 .tunes_segments = true,
+                                                 .tunes_credit = !wsp_opt_is_set(WSP_OPT_CREDIT),
+                                                 .segment_bytes = SEGMENT_BYTES,
+                                                 .credit_bytes = wsp_opt_number(WSP_OPT_CREDIT),
+                                                 .eager_bytes = wsp_opt_number(WSP_OPT_EAGER),
+                                                 .heartbeat_ns = wsp_opt_number(WSP_OPT_HEARTBEAT),
+                                                 .outage_ns = wsp_opt_number(WSP_OPT_OUTAGE),
+                                                 .connect_ns = wsp_opt_number(WSP_OPT_CONNECT_TIME),
+                                                 .hold_timers = wsp_opt_number(WSP_OPT_HOLD_TIMERS),
+                                                 .unexpected = &link->unexpected,
+                                                 .replay = &link->replay};
+    obey_hand(link);
     link->unexpected.limit_bytes = wsp_opt_number(WSP_OPT_UNEXPECTED_MEMORY);
     link->replay.limit_bytes = wsp_opt_number(WSP_OPT_REPLAY_MEMORY);
     /* A thread that saw another link at this address must not take its happenings for ours. */

@@ -64,7 +64,8 @@ enum wsp_due { WSP_DUE_WRITE = 1 << 0, WSP_DUE_RESET = 1 << 1, WSP_DUE_DIAL = 1 
 struct wsp_stream {
     struct wsp_peer *peer;
     unsigned index;
-    int fd; /* -1: none */
+    int fd;                 /* -1: none */
+    uint32_t notsent_bytes; /* how much may wait in its socket */
     struct wsp_watch *watch;
     bool is_shut; /* our half is closed, after the path was */
     struct wsp_writer writer;
@@ -132,6 +133,7 @@ struct wsp_link {
     struct wsp_host *hosts;
     struct wsp_map known_addresses;     /* hash of the address -> any pointer */
     struct wsp_end_config end_defaults; /* from the options; without peer and handler */
+    uint32_t window_bytes; /* of the kernel for a stream, each way; 0: as it sees fit */
 
     /* Under the lock. */
     struct wsp_loop *loop;
@@ -224,6 +226,8 @@ void wsp_stream_drop(struct wsp_stream *stream);
 void wsp_stream_fail(struct wsp_stream *stream, wsp_err why);
 /* Brings what is watched for in line with what the stream waits for. */
 void wsp_stream_watch(struct wsp_stream *stream);
+/* What the kernel knows of the connection, for the end; also fits the socket to the segments. */
+bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *sample);
 
 /* writer.c, reader.c */
 void wsp_writer_reset(struct wsp_writer *writer);

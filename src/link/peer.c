@@ -55,6 +55,12 @@ static void on_want_stream(void *user, unsigned index, uint32_t generation)
     wsp_stream_note(peer->streams[index], WSP_DUE_DIAL);
 }
 
+static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
+{
+    struct wsp_peer *peer = user;
+    return wsp_stream_sample(peer->streams[index], sample);
+}
+
 static void on_unpin(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
@@ -117,6 +123,7 @@ static const struct wsp_end_handler end_handler = {
     .want_write = on_want_write,
     .want_reset = on_want_reset,
     .want_stream = on_want_stream,
+    .sample = on_sample,
     .unpin = on_unpin,
     .sink = on_sink,
     .closed = on_closed,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/sample.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -117,12 +118,37 @@ void wsp_stream_settle(struct wsp_stream *stream)
         write_some(stream);
 }
 
-static void tune(const struct wsp_link *link, int fd)
+bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *sample)
 {
+    struct wsp_tcp_sample tcp;
+    struct wsp_end_tuning tuning;
+    if (stream->fd < 0 || !wsp_tcp_sample(stream->fd, &tcp))
+        return false;
+    *sample = (struct wsp_stream_sample){.rtt_ns = tcp.rtt_ns,
+                                         .delivered_bytes = tcp.delivered_bytes,
+                                         .n_sent = tcp.n_sent,
+                                         .n_sent_again = tcp.n_sent_again,
+                                         .busy_ns = tcp.busy_ns,
+                                         .receiver_limited_ns = tcp.receiver_limited_ns,
+                                         .is_dry = tcp.unsent_bytes == 0};
+    wsp_end_get_tuning(stream->peer->end, &tuning);
+    if (stream->notsent_bytes != 2 * tuning.segment_bytes) {
+        stream->notsent_bytes = 2 * tuning.segment_bytes;
+        wsp_tcp_set_notsent(stream->fd, stream->notsent_bytes);
+    }
+    return true;
+}
+
+static void prepare(struct wsp_stream *stream, int fd)
+{
+    const struct wsp_link *link = stream->peer->link;
+    struct wsp_end_tuning tuning;
+    wsp_end_get_tuning(stream->peer->end, &tuning);
+    stream->notsent_bytes = 2 * tuning.segment_bytes;
     struct wsp_tcp_options options = {
-        .notsent_lowat_bytes = 2 * link->end_defaults.segment_bytes,
+        .notsent_lowat_bytes = stream->notsent_bytes,
         .user_timeout_ms = (uint32_t)(link->end_defaults.outage_ns / WSP_NS_PER_MS / 2 + 1),
-        .buffer_bytes = wsp_emulator_buffer_bytes(link),
+        .buffer_bytes = link->window_bytes ? link->window_bytes : wsp_emulator_buffer_bytes(link),
     };
     wsp_tcp_tune(fd, &options);
 }
@@ -139,7 +165,7 @@ void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stre
         wsp_link_close_descriptor(link, fd);
         return;
     }
-    tune(link, fd);
+    prepare(stream, fd);
     detach(stream);
     if (stream->dial)
         wsp_dial_drop(stream);

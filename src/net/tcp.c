@@ -144,6 +144,11 @@ void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options)
     }
 }
 
+void wsp_tcp_set_notsent(int fd, uint32_t bytes)
+{
+    set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
+}
+
 static wsp_err outcome(ssize_t result, size_t *n)
 {
     if (result > 0) {

@@ -59,6 +59,9 @@ struct wsp_tcp_options {
  * system does not know is left alone: nothing here is needed for right answers. */
 void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options);
 
+/* How much may wait in the socket without having been sent. */
+void wsp_tcp_set_notsent(int fd, uint32_t bytes);
+
 /* One system call each. WSP_ERR_AGAIN: nothing to do yet; WSP_ERR_EOF: the other side closed;
  * WSP_ERR_RESET and others: the connection is over. *n is set on success, and is not 0. */
 wsp_err wsp_tcp_read(int fd, void *buffer, size_t length, size_t *n) WSP_MUST_USE;

@@ -89,7 +89,9 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     bool is_control = tx->flags & WSP_SEND_CONTROL;
     uint64_t prefix =
         is_control ? length : wsp_purse_take(&end->purse, length, end->config.eager_bytes);
-    uint64_t first = prefix < end->config.segment_bytes ? prefix : end->config.segment_bytes;
+    uint64_t first = prefix < end->segment_bytes ? prefix : end->segment_bytes;
+    if (!is_control && length > end->config.eager_bytes && end->n_up > 1)
+        first = 0; /* the envelope goes ahead, its bytes with the bulk */
     bool is_awaiting = prefix < length || (tx->flags & WSP_SEND_SYNC);
     if (is_awaiting && wsp_map_put(&end->answers, end->next_item_out, tx))
         return NULL;
@@ -107,8 +109,10 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     if (prefix < length)
         end->stats.rendezvous++;
     wsp_node_remove(&tx->queue);
-    if (tx->cut < prefix)
+    if (tx->cut < prefix) {
         wsp_list_push_back(&end->bulk, &tx->queue);
+        wsp_end_wake_all(end);
+    }
     return seg;
 }
 
@@ -132,11 +136,11 @@ static uint64_t bulk_length(const struct wsp_end *end, const struct wsp_tx *tx)
     uint64_t left = wsp_tx_allowed(tx) - tx->cut;
     if (tx->cut < tx->prefix && tx->prefix - tx->cut < left)
         left = tx->prefix - tx->cut;
-    uint64_t share = left / (end->n_up ? end->n_up : 1);
+    uint64_t share = left / end->n_used;
     if (share < WSP_SEGMENT_LEAST)
         share = WSP_SEGMENT_LEAST;
-    if (share > end->config.segment_bytes)
-        share = end->config.segment_bytes;
+    if (share > end->segment_bytes)
+        share = end->segment_bytes;
     return share < left ? share : left;
 }
 
@@ -167,7 +171,8 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
     for (unsigned i = 0; i < end->n_slots; i++) {
         const struct wsp_slot *slot = end->slots[i];
         double ns = wsp_meter_finish_ns(&slot->meter, length, idle_ns(slot, now_ns));
-        if (!slot->is_up || slot->is_suspect || ns <= 0 || (best >= 0 && ns >= best_ns))
+        if (!slot->is_up || slot->is_suspect || ns <= 0 || (best >= 0 && ns >= best_ns) ||
+            !wsp_steer_carries_bulk(end, i))
             continue;
         best = (int)i;
         best_ns = ns;
@@ -183,7 +188,7 @@ static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, 
     struct wsp_stripe others = {0};
     for (unsigned i = 0; i < end->n_slots; i++) {
         const struct wsp_slot *slot = end->slots[i];
-        if (i != index && slot->is_up && !slot->is_suspect)
+        if (i != index && slot->is_up && !slot->is_suspect && wsp_steer_carries_bulk(end, i))
             wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
     }
     const struct wsp_slot *own = end->slots[index];
@@ -201,13 +206,26 @@ static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, 
 static struct wsp_seg *next_bulk(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     struct wsp_node *node = wsp_list_first(&end->bulk);
-    if (!node)
+    if (!node) {
+        end->is_starved = true;
+        wsp_race_begin(end, now_ns);
+        return NULL;
+    }
+    if (!wsp_steer_may_cut(end, index, now_ns))
         return NULL;
     struct wsp_tx *tx = WSP_CONTAINER(node, struct wsp_tx, queue);
     uint64_t length = bulk_length(end, tx);
     if (!may_take_bulk(end, index, length, now_ns))
         return NULL;
+    wsp_steer_cut(end, length, now_ns);
     return cut_more(end, tx, length);
+}
+
+/* Is the next small thing the express lane's? Not if that has much under way already. */
+static bool is_lanes(const struct wsp_end *end, unsigned index)
+{
+    return index > 0 && wsp_steer_has_lane(end) &&
+           end->slots[0]->meter.in_flight_bytes < WSP_SEGMENT_LEAST;
 }
 
 static void queue_close(struct wsp_end *end)
@@ -217,12 +235,24 @@ static void queue_close(struct wsp_end *end)
     end->is_close_queued = wsp_tx_control(end, WSP_FRAME_CLOSE, 0, 0) == WSP_OK;
 }
 
+static struct wsp_seg *first_to_replay(const struct wsp_end *end, unsigned index)
+{
+    WSP_LIST_EACH(node, &end->replay)
+    {
+        struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
+        if (seg->avoids != (int)index || end->n_up < 2)
+            return seg;
+    }
+    return NULL;
+}
+
 static struct wsp_seg *next_segment(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
-    struct wsp_node *node = wsp_list_first(&end->replay);
-    if (node) {
+    struct wsp_node *node;
+    struct wsp_seg *again = first_to_replay(end, index);
+    if (again) {
         end->stats.segments_replayed++;
-        return WSP_CONTAINER(node, struct wsp_seg, node);
+        return again;
     }
     if (!wsp_seg_has_room(end))
         return NULL;
@@ -230,7 +260,7 @@ static struct wsp_seg *next_segment(struct wsp_end *end, unsigned index, uint64_
     node = wsp_list_first(&end->controls);
     if (!node)
         node = wsp_list_first(&end->heads);
-    if (node)
+    if (node && !is_lanes(end, index))
         return cut_first(end, WSP_CONTAINER(node, struct wsp_tx, queue));
     return next_bulk(end, index, now_ns);
 }

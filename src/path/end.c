@@ -42,6 +42,7 @@ wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns, struc
     new->opened_ns = new->heard_ns = new->charged_ns = new->ack_at_ns = now_ns;
     new->stall_factor = 1;
     new->tick_at_ns = now_ns + WSP_TICK_NS;
+    wsp_steer_open(new);
     *end = new;
     return WSP_OK;
 }
@@ -62,7 +63,6 @@ void wsp_end_fail(struct wsp_end *end, wsp_err err)
         return;
     end->is_failed = true;
     end->failure = err;
-    end->tick_at_ns = WSP_TIME_NEVER;
     wsp_claim_sink_all(end);
     wsp_tx_fail_all(end, err);
     wsp_rx_fail_all(end, err);
@@ -112,7 +112,6 @@ void wsp_end_check_closed(struct wsp_end *end)
     if (wsp_rx_is_owing(end))
         return;
     end->is_closed = true;
-    end->tick_at_ns = WSP_TIME_NEVER;
     end->config.handler->closed(end->config.user);
 }
 
@@ -145,9 +144,13 @@ void wsp_end_wake_one(struct wsp_end *end)
 
 void wsp_end_wake_all(struct wsp_end *end)
 {
-    for (unsigned i = 0; i < end->n_slots && !end->is_failed; i++)
+    unsigned turn =
+        end->wake_turn++; /* each time another first: bulk that is held back is shared */
+    for (unsigned k = 0; k < end->n_slots && !end->is_failed; k++) {
+        unsigned i = (turn + k) % end->n_slots;
         if (end->slots[i]->is_up && !end->slots[i]->is_writing)
             end->config.handler->want_write(end->config.user, i);
+    }
 }
 
 void wsp_end_arm(struct wsp_end *end, uint64_t at_ns)
@@ -158,7 +161,14 @@ void wsp_end_arm(struct wsp_end *end, uint64_t at_ns)
 
 uint64_t wsp_end_deadline(const struct wsp_end *end)
 {
-    return end->tick_at_ns;
+    if (wsp_end_is_over(end))
+        return WSP_TIME_NEVER;
+    uint64_t at_ns = end->tick_at_ns;
+    if (end->steer_at_ns < at_ns)
+        at_ns = end->steer_at_ns;
+    if (end->race_at_ns < at_ns)
+        at_ns = end->race_at_ns;
+    return end->release_at_ns < at_ns ? end->release_at_ns : at_ns;
 }
 
 wsp_err wsp_end_damage(struct wsp_end *end, uint64_t now_ns)

@@ -22,6 +22,15 @@ struct wsp_end;
 struct wsp_tx; /* an outgoing message: valid until its `sent` call */
 struct wsp_rx; /* an incoming message: valid from `arrived` to its `landed` (or withdraw == true) */
 
+/* What the kernel knows of a connection; counts since it came up. */
+struct wsp_stream_sample {
+    uint64_t rtt_ns;               /* smoothed */
+    uint64_t delivered_bytes;      /* that the other kernel has, also beyond a gap */
+    uint64_t n_sent, n_sent_again; /* packets */
+    uint64_t busy_ns, receiver_limited_ns;
+    bool is_dry; /* nothing is waiting to be sent */
+};
+
 struct wsp_end_handler {
     /* The next message in the pair's order, first bytes or all of it may have come. The handler,
      * or anyone later, answers with wsp_end_accept. */
@@ -42,6 +51,8 @@ struct wsp_end_handler {
     /* A connection for this slot is wanted, with this generation. Asked again every few seconds
      * while there is none, each time with a higher one. */
     void (*want_stream)(void *user, unsigned index, uint32_t generation);
+    /* What the kernel knows of the stream's connection; false: nothing. May be NULL. */
+    bool (*sample)(void *user, unsigned index, struct wsp_stream_sample *sample);
     /* The payload of the frame last pulled for `index` and not yet written whole is about to
      * change hands: keep a copy of what is still to be written. */
     void (*unpin)(void *user, unsigned index);
@@ -60,8 +71,13 @@ struct wsp_end_config {
     uint32_t local_rank, remote_rank;
     unsigned streams_max;   /* slots, 1..WSP_STREAMS_MAX */
     unsigned streams_first; /* to begin with, 1..streams_max */
+    bool tunes_streams;     /* their number is found by traffic; else it stays streams_first */
+    bool tunes_pace;        /* the pace of bulk, too; else it is pace_bps */
+    bool tunes_segments;    /* segments shrink where streams are slow */
+    uint64_t pace_bps;      /* bytes a second; 0: as fast as it goes */
     uint32_t segment_bytes; /* cut messages into pieces of at most this */
     uint64_t credit_bytes;  /* credit granted to the other side at first */
+    bool tunes_credit;      /* more where the way is long */
     uint64_t eager_bytes;   /* larger messages leave a quarter of the credit to smaller ones */
     uint64_t heartbeat_ns;  /* an idle stream is tested this often */
     uint64_t outage_ns;     /* the path may be without streams this long */
@@ -161,6 +177,23 @@ void wsp_end_written(struct wsp_end *end, unsigned index, uint64_t now_ns);
 wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *header, size_t length,
                        uint64_t now_ns, struct wsp_landing *landing) WSP_MUST_USE;
 wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns) WSP_MUST_USE;
+
+/* The round trip to the other side, from whoever has seen one before the first stream is up. */
+void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns);
+
+/* What tuning has come to. */
+struct wsp_end_tuning {
+    unsigned n_streams; /* that bulk is sent on */
+    unsigned n_up;
+    uint32_t segment_bytes;
+    double pace_bps;    /* bytes a second; 0: not held back */
+    double goodput_bps; /* when bulk last flowed without a pause; 0: not measured */
+    uint64_t rtt_ns, min_rtt_ns;
+    const char *limit, *limit_text; /* what keeps it from being faster; constant strings */
+};
+void wsp_end_get_tuning(const struct wsp_end *end, struct wsp_end_tuning *tuning);
+/* Payload bytes sent on a stream so far. */
+uint64_t wsp_end_stream_bytes(const struct wsp_end *end, unsigned index);
 
 /* When wsp_end_tick wants to be called next (WSP_TIME_NEVER: not at all), and the call. */
 uint64_t wsp_end_deadline(const struct wsp_end *end);

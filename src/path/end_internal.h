@@ -18,9 +18,11 @@
 #include "base/map.h"
 #include "path/credit.h"
 #include "path/end.h"
+#include "path/pacer.h"
 #include "path/plant.h"
 #include "path/reorder.h"
 #include "path/stripe.h"
+#include "path/tune.h"
 
 /* An acknowledgement waits this long for company, unless so many bytes or segments came. */
 #define WSP_ACK_DELAY_NS (5 * WSP_NS_PER_MS)
@@ -36,7 +38,7 @@
 #define WSP_TICK_NS (100 * WSP_NS_PER_MS)
 #define WSP_LATE_NS WSP_NS_PER_S
 /* Bulk is cut into pieces of at least this, however many streams share it. */
-#define WSP_SEGMENT_LEAST (UINT32_C(64) << 10)
+#define WSP_SEGMENT_LEAST (UINT32_C(32) << 10)
 /* A stream more than is wanted stays for so long without traffic. */
 #define WSP_SURPLUS_NS (5 * WSP_NS_PER_S)
 /* Damage is rare on any network one would use: 256 damaged frames in 10 seconds are an enemy or
@@ -53,10 +55,12 @@ struct wsp_seg {
     uint64_t number, offset;
     uint32_t length;
     int slot;     /* stream it is under way on; -1: to be replayed */
+    int avoids;   /* ... not on this one, if there is another; -1: on any */
     uint8_t type; /* enum wsp_frame_type */
     bool is_charged;
     bool is_written; /* handed whole to a stream at least once */
     bool has_checksum;
+    bool is_raced;   /* sent a second time because the first took long */
     unsigned n_pins; /* streams that hold it as the frame they write */
     uint64_t sent_ns;
     uint64_t order;        /* of sending: on one stream, a lower one arrives earlier */
@@ -145,10 +149,12 @@ struct wsp_slot {
     /* outgoing */
     struct wsp_list under_way; /* segments, in order of sending */
     struct wsp_meter meter;
-    bool is_writing;         /* pulled and not written */
-    struct wsp_seg *writing; /* the segment of it; NULL: another frame, or let go of */
-    uint64_t writing_ns;     /* since when */
-    uint64_t writing_ack;    /* acknowledgement that the frame carries */
+    struct wsp_stream_sample sample; /* the last one */
+    uint64_t bytes_sent;             /* payload */
+    bool is_writing;                 /* pulled and not written */
+    struct wsp_seg *writing;         /* the segment of it; NULL: another frame, or let go of */
+    uint64_t writing_ns;             /* since when */
+    uint64_t writing_ack;            /* acknowledgement that the frame carries */
     uint64_t hop_sent;
     uint64_t hop_acked;
     uint64_t last_acked_order; /* highest order of an acknowledged segment */
@@ -194,8 +200,10 @@ struct wsp_end {
     uint64_t next_order;
     uint64_t next_item_out;
     struct wsp_purse purse;
-    uint64_t lag_ns;       /* smoothed time from sending a segment to its acknowledgement */
-    unsigned stall_factor; /* grows with each suspicion until something arrives */
+    uint64_t lag_ns;        /* smoothed time from sending a segment to its acknowledgement */
+    uint64_t lag_spread_ns; /* ... and how far from it they are */
+    uint64_t race_at_ns;    /* when the end of a burst is looked at; NEVER: none */
+    unsigned stall_factor;  /* grows with each suspicion until something arrives */
 
     /* incoming */
     struct wsp_reorder window;
@@ -213,6 +221,22 @@ struct wsp_end {
     uint64_t ack_told;     /* cumulative number last written whole */
     uint64_t nacks[WSP_NACK_MAX];
     unsigned n_nacks;
+
+    /* tuning (steer.c) */
+    struct wsp_tune tune;
+    struct wsp_pacer pacer;
+    uint32_t segment_bytes;  /* of bulk at present */
+    uint64_t steer_at_ns;    /* end of the interval; NEVER: no bulk flows */
+    uint64_t interval_ns;    /* since when it is measured */
+    uint64_t interval_acked; /* bytes_acked at that time */
+    uint64_t bytes_acked;
+    uint64_t release_at_ns;      /* when the pace lets more out; NEVER: it does not hold back */
+    uint64_t bulk_ns;            /* when bulk was last cut */
+    uint64_t rtt_ns, min_rtt_ns; /* of the streams: the middle now, the least of late */
+    uint64_t least_now_ns, least_before_ns, least_since_ns;
+    uint64_t demand_bytes;     /* the largest message while the path had no bulk */
+    unsigned wake_turn;        /* which stream is woken first */
+    bool is_starved, was_held; /* in this interval */
 
     /* time */
     uint64_t now_ns; /* of the latest call */
@@ -315,6 +339,23 @@ void wsp_slot_retire(struct wsp_end *end, unsigned index, uint64_t now_ns);
 void wsp_slot_take_over(struct wsp_end *end, unsigned index);
 /* Asks for a connection with a generation above the slot's last. */
 void wsp_slot_ask(struct wsp_end *end, unsigned index, uint64_t now_ns);
+
+/* steer.c: tuning put to work */
+void wsp_steer_open(struct wsp_end *end);
+/* A message of this length is to be sent. */
+void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns);
+bool wsp_steer_carries_bulk(const struct wsp_end *end, unsigned index);
+/* May bulk be cut now, and for this stream? */
+bool wsp_steer_may_cut(struct wsp_end *end, unsigned index, uint64_t now_ns);
+void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns);
+/* Small things have the first stream for themselves. */
+bool wsp_steer_has_lane(const struct wsp_end *end);
+void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns);
+
+/* race.c: the end of a burst */
+/* Nothing is left to be cut: the segments under way are watched. */
+void wsp_race_begin(struct wsp_end *end, uint64_t now_ns);
+void wsp_race_tick(struct wsp_end *end, uint64_t now_ns);
 
 /* watch.c */
 void wsp_watch_progress(struct wsp_end *end, unsigned index, uint64_t now_ns);

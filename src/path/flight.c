@@ -42,7 +42,7 @@ struct wsp_seg *wsp_seg_new(struct wsp_end *end, struct wsp_tx *tx, uint64_t len
     seg->offset = tx->cut;
     seg->length = (uint32_t)length;
     seg->payload = length ? tx->data + tx->cut : NULL;
-    seg->slot = -1;
+    seg->slot = seg->avoids = -1;
     wsp_node_init(&seg->node);
     *place_of(end, seg->number) = seg;
     wsp_list_push_back(&tx->segs, &seg->sibling);
@@ -87,6 +87,7 @@ void wsp_seg_bind(struct wsp_end *end, struct wsp_seg *seg, unsigned index, uint
     seg->slot = (int)index;
     seg->sent_ns = now_ns;
     seg->order = ++end->next_order;
+    slot->bytes_sent += seg->length;
     seg->hop_sequence = slot->hop_sent; /* of the frame that is made next */
     wsp_meter_sent(&slot->meter, seg->length, now_ns);
 }
@@ -135,10 +136,15 @@ void wsp_seg_unpin(struct wsp_end *end, struct wsp_seg *seg)
 /* A time from sending to acknowledgement, waiting in sockets and for company included. */
 static void note_lag(struct wsp_end *end, uint64_t lag_ns)
 {
-    if (end->lag_ns == 0)
+    if (end->lag_ns == 0) {
         end->lag_ns = lag_ns;
-    else
-        end->lag_ns += (uint64_t)(((int64_t)lag_ns - (int64_t)end->lag_ns) / 8);
+        end->lag_spread_ns = lag_ns / 2;
+        return;
+    }
+    int64_t off = (int64_t)lag_ns - (int64_t)end->lag_ns;
+    int64_t spread = (off < 0 ? -off : off) - (int64_t)end->lag_spread_ns;
+    end->lag_ns += (uint64_t)(off / 8);
+    end->lag_spread_ns += (uint64_t)(spread / 4);
 }
 
 static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_ns)
@@ -153,13 +159,15 @@ static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_n
         if (seg->order > slot->last_acked_order)
             slot->last_acked_order = seg->order;
         wsp_watch_progress(end, (unsigned)seg->slot, now_ns);
-        note_lag(end, now_ns - seg->sent_ns);
+        if (!seg->is_raced)
+            note_lag(end, now_ns - seg->sent_ns);
         seg->slot = -1;
     }
     if (!seg->is_written)
         tx->n_unwritten--;
     tx->n_unacked--;
     tx->unacked_bytes -= seg->length;
+    end->bytes_acked += seg->length;
     wsp_seg_free(end, seg);
     wsp_tx_settle(end, tx);
 }

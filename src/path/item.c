@@ -9,6 +9,9 @@
 
 /* A reader can be so many items ahead: each has a segment of its own in the window. */
 #define ITEMS_AHEAD WSP_WINDOW
+/* Credit grows by itself where the round trip is at least this, to this part of the memory. */
+#define WISH_RTT_NS (5 * WSP_NS_PER_MS)
+#define WISH_PARTS  8
 /* So many messages without a receive are worth a line. */
 #define UNMATCHED_WARN 100000
 
@@ -149,6 +152,18 @@ static void count_unmatched(struct wsp_end *end)
                  (unsigned long long)end->n_unmatched);
 }
 
+/* Far away, what is sent before the answer comes back should fill the way: credit of a product of
+ * bandwidth and round trip, which a sender that runs short of it lets us find. */
+static void raise_wish(struct wsp_end *end, uint64_t length)
+{
+    struct wsp_grant *grant = &end->grant;
+    uint64_t most = end->config.unexpected->limit_bytes / WISH_PARTS;
+    if (!end->config.tunes_credit || end->stats.rtt_ns < WISH_RTT_NS || length < grant->want_bytes)
+        return;
+    if (2 * grant->want_bytes <= most)
+        grant->want_bytes *= 2;
+}
+
 static void arrive(struct wsp_end *end, struct wsp_rx *rx)
 {
     end->stats.messages_received++;
@@ -156,6 +171,7 @@ static void arrive(struct wsp_end *end, struct wsp_rx *rx)
     /* The other side was short of credit: give what there is. */
     if (rx->prefix < rx->envelope.length) {
         end->charged_ns = end->now_ns;
+        raise_wish(end, rx->envelope.length);
         wsp_rx_grant(end);
     }
     struct wsp_envelope envelope = rx->envelope;

@@ -98,6 +98,7 @@ wsp_err wsp_end_send(struct wsp_end *end, const struct wsp_envelope *envelope, c
     new->flags = flags;
     new->user = tx_user;
     copy_small(end, new);
+    wsp_steer_demand(end, envelope->length, now_ns);
     wsp_list_push_back(&end->heads, &new->queue);
     end->stats.messages_sent++;
     wsp_end_arm(end, now_ns + WSP_TICK_NS);

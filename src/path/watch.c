@@ -159,7 +159,12 @@ static void arm_next(struct wsp_end *end, uint64_t now_ns)
 
 void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
 {
-    if (wsp_end_is_over(end) || now_ns < end->tick_at_ns)
+    if (wsp_end_is_over(end))
+        return;
+    end->now_ns = now_ns;
+    wsp_steer_tick(end, now_ns);
+    wsp_race_tick(end, now_ns);
+    if (now_ns < end->tick_at_ns)
         return;
     if (now_ns - end->tick_at_ns > WSP_LATE_NS) {
         wsp_end_resume(end, now_ns);
@@ -169,7 +174,6 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
         wsp_end_fail(end, WSP_ERR_OUTAGE);
         return;
     }
-    end->now_ns = now_ns;
     arm_next(end, now_ns);
     for (unsigned i = 0; i < end->n_slots; i++)
         tend_slot(end, i, now_ns);

@@ -29,9 +29,15 @@ static void number_text(enum wsp_opt_kind kind, uint64_t number, char *text, siz
                                         {1, ""}};
     static const struct unit times[] = {
         {WSP_NS_PER_S, "s"}, {WSP_NS_PER_MS, "ms"}, {WSP_NS_PER_US, "us"}, {1, "ns"}};
+    static const struct unit rates[] = {{UINT64_C(1000000000000), "T"},
+                                        {UINT64_C(1000000000), "G"},
+                                        {UINT64_C(1000000), "M"},
+                                        {UINT64_C(1000), "K"},
+                                        {1, ""}};
     static const struct unit plain[] = {{1, ""}};
     in_units(kind == WSP_OPT_BYTES  ? bytes
              : kind == WSP_OPT_TIME ? times
+             : kind == WSP_OPT_RATE ? rates
                                     : plain,
              number, text, size);
 }

@@ -33,6 +33,8 @@ static void draw_weather(struct world *world)
         weather->flip_per_million = 1000u << chance(world, 8);
     weather->flips_left = 200; /* the end gives up on more than that in a short time */
     weather->has_end_of_world = one_in(world, 30);
+    weather->is_tuned = one_in(world, 2);
+    weather->is_paced = one_in(world, 4);
 }
 
 static struct conn *some_conn(struct world *world)

@@ -15,7 +15,7 @@
 
 #define SIM_MAX_STREAMS  6
 #define SIM_MAX_MESSAGES 128
-#define SIM_MAX_EVENTS   (1 << 17)
+#define SIM_MAX_EVENTS   (1 << 19)
 
 struct world;
 struct conn;
@@ -40,6 +40,7 @@ struct weather {
     uint32_t flip_per_million;                                           /* chunks damaged */
     unsigned flips_left;
     uint64_t accept_late_ns;
+    bool is_tuned, is_paced;
     bool has_end_of_world; /* at faults_end_ns all connections end for good */
 };
 

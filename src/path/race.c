@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end of a burst. While there is more to cut, a slow stream holds up nothing but itself; when
+ * all is cut, the last segments decide when the message is whole. One that takes longer than they
+ * do as a rule is sent again on another stream; whichever copy comes first counts. */
+#include "path/end_internal.h"
+
+#define LOOK_AGAIN_NS (2 * WSP_NS_PER_MS)
+
+static uint64_t overdue_ns(const struct wsp_end *end)
+{
+    uint64_t margin = 2 * end->lag_spread_ns;
+    return end->lag_ns + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+}
+
+static bool is_at_end(const struct wsp_end *end)
+{
+    return wsp_list_is_empty(&end->bulk) && end->lag_ns > 0 && end->n_up > 1;
+}
+
+/* Sends again what is overdue on this stream; returns when the next segment will be. */
+static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
+{
+    struct wsp_slot *slot = end->slots[index];
+    WSP_LIST_EACH_SAFE(node, &slot->under_way)
+    {
+        struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
+        uint64_t at_ns = seg->sent_ns + overdue_ns(end);
+        if (seg->is_raced || seg->n_pins > 0 || seg->length == 0)
+            continue;
+        if (at_ns > now_ns)
+            return at_ns;
+        seg->is_raced = true;
+        seg->avoids = (int)index;
+        end->stats.segments_taken_over++;
+        wsp_seg_unbind(end, seg);
+    }
+    return WSP_TIME_NEVER;
+}
+
+void wsp_race_tick(struct wsp_end *end, uint64_t now_ns)
+{
+    if (now_ns < end->race_at_ns)
+        return;
+    end->race_at_ns = WSP_TIME_NEVER;
+    if (!is_at_end(end))
+        return;
+    for (unsigned i = 0; i < end->n_slots; i++) {
+        uint64_t at_ns = race_slot(end, i, now_ns);
+        if (at_ns < end->race_at_ns)
+            end->race_at_ns = at_ns;
+    }
+    if (!wsp_list_is_empty(&end->replay))
+        wsp_end_wake_all(end);
+    if (end->race_at_ns < now_ns + LOOK_AGAIN_NS)
+        end->race_at_ns = now_ns + LOOK_AGAIN_NS;
+}
+
+void wsp_race_begin(struct wsp_end *end, uint64_t now_ns)
+{
+    if (end->race_at_ns == WSP_TIME_NEVER && is_at_end(end) &&
+        end->unacked_segment != end->next_segment)
+        end->race_at_ns = now_ns + LOOK_AGAIN_NS;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The number of streams; the pace is in tune_pace.c. */
+#include "path/tune_internal.h"
+
+#include "base/clock.h"
+
+#define INTERVAL_LEAST_NS (20 * WSP_NS_PER_MS)
+#define WINDOW_LEAST_NS   (400 * WSP_NS_PER_MS)
+#define SETTLE_LEAST_NS   (250 * WSP_NS_PER_MS)
+#define REST_FIRST_NS     (10 * WSP_NS_PER_S)
+#define REST_MOST_NS      (160 * WSP_NS_PER_S)
+/* The first number: a stream for each so much of a round trip. */
+#define GUESS_RTT_NS (1500 * WSP_NS_PER_US)
+#define GUESS_MAX    64
+#define GUESS_BLIND  8                    /* while the round trip is not known */
+#define GUESS_BYTES  (UINT64_C(64) << 10) /* no more streams than pieces of this size */
+/* What more streams must bring, and fewer may cost, beyond the noise. */
+#define GAIN_LEAST 1.04
+#define COST_MOST  0.98
+/* Windows that fewer streams must be as good. */
+#define DOWN_WINDOWS 2
+/* Young streams are faster than they will be: fewer are not tried yet. */
+#define YOUNG_NS (3 * WSP_NS_PER_S)
+/* The best window fades by so much with each. */
+#define FADE 0.99
+/* Fewer streams may not have more packets sent again than this, and half as many more. */
+#define AGAIN_LEAST 0.002
+/* Deliveries have fallen so far below those at which more streams were no better: they may be now.
+ */
+#define FALLEN 0.9
+/* A window so much better than the one before: the streams still open up. */
+#define STILL_GROWING 1.10
+#define WINDOWS_MOST  5
+
+static const char *const names[] = {"none", "sender",  "link",     "shared", "window",
+                                    "loss", "policed", "receiver", "cpu",    "pacing"};
+_Static_assert(sizeof names / sizeof *names == WSP_LIMIT_COUNT_, "a name for each limit");
+
+const char *wsp_limit_name(enum wsp_limit limit)
+{
+    return names[limit];
+}
+
+const char *wsp_limit_text(enum wsp_limit limit)
+{
+    static const char *const texts[] = {
+#define TEXT(name, text) text,
+        WSP_LIMIT_TABLE(TEXT)
+#undef TEXT
+    };
+    return texts[limit];
+}
+
+void wsp_tune_init(struct wsp_tune *tune, unsigned n_max)
+{
+    *tune = (struct wsp_tune){
+        .n_max = n_max, .n = 1, .up_rest_ns = REST_FIRST_NS, .down_rest_ns = REST_FIRST_NS};
+}
+
+unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes)
+{
+    uint64_t n = rtt_ns ? rtt_ns / GUESS_RTT_NS : GUESS_BLIND;
+    uint64_t pieces = bytes / GUESS_BYTES;
+    if (n > GUESS_MAX)
+        n = GUESS_MAX;
+    if (n > pieces)
+        n = pieces;
+    return n < 1 ? 1 : (unsigned)n;
+}
+
+uint64_t wsp_tune_interval_ns(uint64_t min_rtt_ns)
+{
+    uint64_t interval = min_rtt_ns + min_rtt_ns / 2;
+    return interval > INTERVAL_LEAST_NS ? interval : INTERVAL_LEAST_NS;
+}
+
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void add(struct wsp_tally *tally, const struct wsp_reading *reading, bool is_full)
+{
+    tally->span_ns += reading->span_ns;
+    tally->delivered_bytes += reading->delivered_bytes;
+    tally->n_sent += reading->n_sent;
+    tally->n_sent_again += reading->n_sent_again;
+    tally->n++;
+    tally->n_full += is_full;
+    tally->n_held += reading->is_held;
+    tally->dry += reading->dry_share;
+    tally->receiver += reading->receiver_share;
+    tally->evenness += reading->evenness;
+}
+
+/* Why bulk is not faster, by the last window. */
+static enum wsp_limit limit_of(const struct wsp_tune *tune)
+{
+    const struct wsp_tally *tally = &tune->tally;
+    double n = tally->n;
+    if (tune->is_rate_fixed && tally->n_held > n / 2)
+        return WSP_LIMIT_PACING;
+    if (tally->n_full > n / 2)
+        return tune->let_go_ns ? WSP_LIMIT_SHARED : WSP_LIMIT_LINK;
+    if (tally->receiver > n / 2)
+        return WSP_LIMIT_RECEIVER;
+    if (tally->dry > n / 2)
+        return WSP_LIMIT_CPU;
+    if (tally->n_sent_again * 50 > tally->n_sent && tally->evenness > 0.7 * n)
+        return WSP_LIMIT_POLICED;
+    return tally->n_sent_again ? WSP_LIMIT_LOSS : WSP_LIMIT_WINDOW;
+}
+
+static void change(struct wsp_tune *tune, unsigned n, const struct wsp_reading *reading,
+                   uint64_t now_ns)
+{
+    tune->n = n;
+    tune->n_windows = 0;
+    tune->window_bps = tune->best_bps = 0;
+    tune->tally = (struct wsp_tally){0};
+    tune->settle_until_ns = now_ns + at_least(6 * reading->min_rtt_ns, SETTLE_LEAST_NS);
+}
+
+static void begin_trial(struct wsp_tune *tune, enum wsp_trial trial, unsigned n, double bps,
+                        const struct wsp_reading *reading, uint64_t now_ns)
+{
+    tune->trial = trial;
+    tune->n_before = tune->n;
+    tune->before_bps = bps;
+    change(tune, n, reading, now_ns);
+}
+
+static void rest(uint64_t *from_ns, uint64_t *rest_ns, uint64_t now_ns)
+{
+    *from_ns = now_ns + *rest_ns;
+    *rest_ns = *rest_ns < REST_MOST_NS ? 2 * *rest_ns : REST_MOST_NS;
+}
+
+static void take_back(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns)
+{
+    if (tune->trial == WSP_TRIAL_UP) {
+        rest(&tune->up_from_ns, &tune->up_rest_ns, now_ns);
+        tune->refused_bps = tune->before_bps;
+    } else {
+        rest(&tune->down_from_ns, &tune->down_rest_ns, now_ns);
+    }
+    tune->trial = WSP_TRIAL_NONE;
+    change(tune, tune->n_before, reading, now_ns);
+}
+
+/* More streams would be of no use. */
+static bool has_enough(const struct wsp_tune *tune)
+{
+    return tune->limit == WSP_LIMIT_LINK || tune->limit == WSP_LIMIT_SHARED ||
+           tune->limit == WSP_LIMIT_CPU || tune->limit == WSP_LIMIT_PACING;
+}
+
+/* The trial's window: is it to be kept? */
+static bool is_better(const struct wsp_tune *tune, double bps, double again)
+{
+    if (tune->trial == WSP_TRIAL_UP)
+        return bps > GAIN_LEAST * tune->before_bps;
+    return has_enough(tune) && bps >= COST_MOST * tune->before_bps &&
+           again <= 1.5 * tune->before_again + AGAIN_LEAST;
+}
+
+static void try_another(struct wsp_tune *tune, double bps, double again,
+                        const struct wsp_reading *reading, uint64_t now_ns)
+{
+    bool is_full = has_enough(tune);
+    tune->before_again = again;
+    if (tune->best_bps < FALLEN * tune->refused_bps) {
+        tune->up_from_ns = now_ns;
+        tune->up_rest_ns = REST_FIRST_NS;
+    }
+    if (!is_full && tune->n < tune->n_max && now_ns >= tune->up_from_ns) {
+        unsigned n = 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
+        begin_trial(tune, WSP_TRIAL_UP, n, bps, reading, now_ns);
+    } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns) {
+        begin_trial(tune, WSP_TRIAL_DOWN, tune->n * 3 / 5 ? tune->n * 3 / 5 : 1, bps, reading,
+                    now_ns);
+    }
+}
+
+/* A whole window has passed. */
+static void decide(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns)
+{
+    double bps =
+        (double)tune->tally.delivered_bytes * (double)WSP_NS_PER_S / (double)tune->tally.span_ns;
+    bool is_growing = ++tune->n_windows < WINDOWS_MOST && tune->trial != WSP_TRIAL_DOWN &&
+                      bps > STILL_GROWING * tune->window_bps;
+    double again = (double)tune->tally.n_sent_again / (double)(tune->tally.n_sent + 1);
+    tune->limit = limit_of(tune);
+    tune->goodput_bps = tune->window_bps = bps;
+    tune->best_bps = bps > FADE * tune->best_bps ? bps : FADE * tune->best_bps;
+    tune->tally = (struct wsp_tally){0};
+    if (tune->is_n_fixed || is_growing)
+        return;
+    if (tune->trial != WSP_TRIAL_NONE && !is_better(tune, bps, again)) {
+        take_back(tune, reading, now_ns);
+        return;
+    }
+    if (tune->trial == WSP_TRIAL_DOWN && tune->n_windows < DOWN_WINDOWS)
+        return;
+    if (tune->trial == WSP_TRIAL_UP)
+        tune->up_rest_ns = REST_FIRST_NS;
+    tune->trial = WSP_TRIAL_NONE;
+    tune->n_windows = 0;
+    try_another(tune, tune->best_bps, again, reading, now_ns);
+}
+
+/* A trial of fewer streams that plainly costs is not carried to its end. */
+static bool is_costly(const struct wsp_tune *tune)
+{
+    const struct wsp_tally *tally = &tune->tally;
+    if (tune->trial != WSP_TRIAL_DOWN || tally->n < 4)
+        return false;
+    double bps = (double)tally->delivered_bytes * (double)WSP_NS_PER_S / (double)tally->span_ns;
+    return bps < 0.85 * tune->before_bps;
+}
+
+void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns)
+{
+    if (reading->span_ns == 0)
+        return;
+    if (!reading->is_backlogged) {
+        tune->limit = WSP_LIMIT_SENDER;
+        wsp_tune_pace(tune, reading, now_ns);
+        return;
+    }
+    if (tune->down_from_ns == 0)
+        tune->down_from_ns = now_ns + YOUNG_NS;
+    bool is_full = wsp_tune_pace(tune, reading, now_ns);
+    if (now_ns < tune->settle_until_ns)
+        return;
+    add(&tune->tally, reading, is_full);
+    if (is_costly(tune))
+        take_back(tune, reading, now_ns);
+    else if (tune->tally.span_ns >= at_least(6 * reading->min_rtt_ns, WINDOW_LEAST_NS))
+        decide(tune, reading, now_ns);
+}

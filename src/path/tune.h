@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How many streams bulk takes, and how fast it leaves: decisions from what an interval of traffic
+ * showed. Pure: time is a parameter, nothing is sent to find out.
+ *
+ * Pace. While the bottleneck's queue is not empty, what is delivered is what the bottleneck gives
+ * us. The pace is held around that, so that a tenth of a round trip of queue stays; with none left
+ * it rises. A queue that does not shrink although we hold back is somebody else's: then the pace is
+ * let go for a while, and the kernel's congestion control finds our share.
+ *
+ * Number. While the bottleneck is not full, more streams are tried, and kept if they deliver more;
+ * while it is full, fewer are, and kept if they deliver as much. What did not help is not tried
+ * again for a while, each time for longer. */
+#ifndef WSP_PATH_TUNE_H
+#define WSP_PATH_TUNE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(name, what keeps bulk from being faster) */
+#define WSP_LIMIT_TABLE(X)                                                                         \
+    X(NONE, "not measured yet")                                                                    \
+    X(SENDER, "the program does not send more")                                                    \
+    X(LINK, "the bottleneck is full")                                                              \
+    X(SHARED, "the bottleneck is full, of others' traffic too")                                    \
+    X(WINDOW, "the windows of the streams")                                                        \
+    X(LOSS, "packets are lost")                                                                    \
+    X(POLICED, "each stream is held to a rate by the network")                                     \
+    X(RECEIVER, "the other side does not read faster")                                             \
+    X(CPU, "this process does not keep its sockets full")                                          \
+    X(PACING, "the pace set by hand")
+
+enum wsp_limit {
+#define WSP_LIMIT_ENUM_(name, text) WSP_LIMIT_##name,
+    WSP_LIMIT_TABLE(WSP_LIMIT_ENUM_)
+#undef WSP_LIMIT_ENUM_
+        WSP_LIMIT_COUNT_
+};
+
+/* "LINK" and the like in lower case, and the text; constant. */
+const char *wsp_limit_name(enum wsp_limit limit);
+const char *wsp_limit_text(enum wsp_limit limit);
+
+/* What one interval showed. */
+struct wsp_reading {
+    uint64_t span_ns;
+    uint64_t delivered_bytes;      /* acknowledged by the other side */
+    uint64_t rtt_ns;               /* at its end, the middle of the streams; 0: not known */
+    uint64_t min_rtt_ns;           /* the least since the path opened */
+    uint64_t n_sent, n_sent_again; /* packets */
+    bool is_backlogged;            /* there was bulk to send all the time */
+    bool is_held;                  /* the pace held it back */
+    double dry_share;              /* of the streams, those whose socket had nothing to send */
+    double receiver_share;         /* of the time, that the receiver's window was full */
+    double evenness;               /* slowest stream over fastest, 0 to 1 */
+};
+
+enum wsp_trial { WSP_TRIAL_NONE, WSP_TRIAL_UP, WSP_TRIAL_DOWN };
+
+/* Sums over the intervals since a decision. */
+struct wsp_tally {
+    uint64_t span_ns, delivered_bytes;
+    uint64_t n_sent, n_sent_again;
+    unsigned n, n_full, n_held;
+    double dry, receiver, evenness;
+};
+
+struct wsp_tune {
+    unsigned n_max;
+    bool is_n_fixed, is_rate_fixed;
+    /* The choice. */
+    unsigned n;
+    double rate_bps; /* bytes a second; 0: as fast as it goes */
+    enum wsp_limit limit;
+    /* Pace. */
+    double capacity_bps; /* what the bottleneck gives us */
+    double last_bps;     /* of the last interval */
+    double peak_bps;     /* the best of late; fades slowly */
+    bool is_paced;
+    unsigned n_crowded; /* intervals with a long queue, one after another */
+    unsigned n_clear;   /* intervals held back without any */
+    unsigned n_paced;   /* intervals since the pace is ours */
+    uint64_t let_go_until_ns, let_go_ns;
+    /* Number. */
+    enum wsp_trial trial;
+    unsigned n_before;
+    double before_bps;   /* before the trial */
+    double window_bps;   /* in the window before this one */
+    double best_bps;     /* of the windows with this number; fades slowly */
+    double refused_bps;  /* what was delivered when more streams were no better */
+    double before_again; /* share of packets sent again before the trial */
+    unsigned n_windows;  /* of this trial */
+    uint64_t settle_until_ns;
+    uint64_t up_from_ns, down_from_ns; /* not tried before */
+    uint64_t up_rest_ns, down_rest_ns;
+    struct wsp_tally tally;
+    double goodput_bps; /* of the last whole window */
+};
+
+void wsp_tune_init(struct wsp_tune *tune, unsigned n_max);
+
+/* Streams for a path whose bulk begins: by its round trip (0: not known) and the bytes to send. */
+unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes);
+
+/* How long the next interval should be. */
+uint64_t wsp_tune_interval_ns(uint64_t min_rtt_ns);
+
+/* Takes a reading; the choice may be another afterwards. */
+void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns);
+
+#endif

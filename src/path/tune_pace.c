@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pace of bulk: see tune.h. */
+#include "path/tune_internal.h"
+
+#include "base/clock.h"
+
+/* Below this round trip a queue cannot be told from the machine's own delays. */
+#define NEAR_NS (2 * WSP_NS_PER_MS)
+/* Of the round trip: the queue that is aimed at, and the one that begins or ends an episode. */
+#define AIM       0.10
+#define CROWDED   0.25
+#define LEAST_NS  2e6  /* of the aim; twice that of a crowd. Less is jitter */
+#define EMPTY     0.75 /* of the aim: no queue */
+#define STEEPNESS 0.28 /* how much a round trip of queue slows down: it is gone after some four */
+#define SLOWEST   0.70
+#define FASTEST   1.03
+/* Without a queue the pace rises, first slowly; never far above what was delivered of late, whose
+ * best fades with each interval. */
+#define RISE       0.02
+#define RISE_MOST  0.10
+#define RISE_AFTER 8 /* intervals that double the step */
+#define ABOVE      1.25
+#define FADE       0.98
+#define YOUNG      8  /* so many intervals the capacity is taken as it is seen */
+#define CLEAR_MOST 12 /* for so many the pace is still taken for the bottleneck's */
+/* Intervals with a queue that no holding back shrinks: it is others'. */
+#define OTHERS        10
+#define LET_GO_NS     (10 * WSP_NS_PER_S)
+#define LET_GO_MAX_NS (80 * WSP_NS_PER_S)
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static double within(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static void let_go(struct wsp_tune *tune, uint64_t now_ns)
+{
+    tune->is_paced = false;
+    tune->rate_bps = 0;
+    tune->n_crowded = 0;
+    tune->let_go_ns = tune->let_go_ns ? 2 * tune->let_go_ns : LET_GO_NS;
+    if (tune->let_go_ns > LET_GO_MAX_NS)
+        tune->let_go_ns = LET_GO_MAX_NS;
+    tune->let_go_until_ns = now_ns + tune->let_go_ns;
+}
+
+/* A queue has formed and deliveries do not grow any more: from now on the pace is ours. */
+static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, uint64_t now_ns)
+{
+    bool is_growing = bps > 1.15 * tune->last_bps;
+    tune->n_crowded = is_crowded && !is_growing ? tune->n_crowded + 1 : 0;
+    if (tune->n_crowded < 2 || now_ns < tune->let_go_until_ns)
+        return;
+    tune->is_paced = true;
+    tune->n_crowded = tune->n_clear = tune->n_paced = 0;
+    tune->capacity_bps = tune->peak_bps;
+}
+
+/* Follows the bottleneck while it has a queue, and looks for more while it has none. */
+static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, double bps,
+                   double queue, double aim)
+{
+    double step = RISE * (1 + (double)tune->n_clear / RISE_AFTER);
+    double most = tune->capacity_bps * (step < RISE_MOST ? step : RISE_MOST);
+    bool is_empty = queue <= EMPTY * aim, is_young = tune->n_paced++ < YOUNG;
+    if (!is_empty)
+        tune->n_clear = 0;
+    else if (reading->is_held)
+        tune->n_clear++;
+    /* With a short queue a slow interval says nothing: we, or the machine, may have been late. */
+    if (!is_empty && is_young)
+        tune->capacity_bps = larger(tune->capacity_bps, bps);
+    else if (queue > aim || (!is_empty && bps > tune->capacity_bps))
+        tune->capacity_bps += within((bps - tune->capacity_bps) / 4, -tune->capacity_bps, most);
+    else if (is_empty && reading->is_held)
+        tune->capacity_bps += most;
+    if (tune->capacity_bps > ABOVE * tune->peak_bps)
+        tune->capacity_bps = ABOVE * tune->peak_bps;
+}
+
+/* The burst ends: what is delivered says little, but the queue is real. */
+static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool is_crowded,
+                         uint64_t now_ns)
+{
+    if (!tune->is_paced && is_crowded && tune->peak_bps > 0)
+        watch_for_queue(tune, true, bps, now_ns);
+    return is_full;
+}
+
+bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns)
+{
+    double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
+    double base = (double)reading->min_rtt_ns;
+    double queue = (double)reading->rtt_ns - base;
+    double aim = larger(AIM * base, LEAST_NS), crowded = larger(CROWDED * base, 2 * LEAST_NS);
+    if (reading->rtt_ns == 0 || reading->min_rtt_ns < NEAR_NS)
+        return false;
+    bool is_full = queue > EMPTY * aim;
+    if (tune->is_rate_fixed)
+        return is_full;
+    if (!reading->is_backlogged)
+        return pace_the_end(tune, bps, is_full, queue > crowded, now_ns);
+    tune->peak_bps = larger(bps, FADE * tune->peak_bps);
+    if (!tune->is_paced)
+        watch_for_queue(tune, queue > crowded, bps, now_ns);
+    tune->last_bps = bps;
+    if (!tune->is_paced)
+        return is_full;
+
+    tune->n_crowded = queue > crowded ? tune->n_crowded + 1 : 0;
+    if (tune->n_crowded >= OTHERS) {
+        let_go(tune, now_ns);
+        return true;
+    }
+    if (!is_full)
+        tune->let_go_ns = 0; /* it was ours after all */
+    follow(tune, reading, bps, queue, aim);
+    tune->rate_bps =
+        tune->capacity_bps * within(1 + STEEPNESS * (aim - queue) / base, SLOWEST, FASTEST);
+    return is_full || (reading->is_held && tune->n_clear < CLEAR_MOST);
+}
