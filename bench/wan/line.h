@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One direction at work: packets from a TUN device, through the model, held until they are due, to
- * another TUN device. */
+ * another TUN device. Packets lie where they were read, in a ring of bytes, until they are written:
+ * nothing is allocated or copied on the way. */
 #ifndef WAN_LINE_H
 #define WAN_LINE_H
 
 #include "model.h"
+#include "packet.h"
 
 #include <stddef.h>
 
 struct wan_held {
     uint64_t due_ns;
-    size_t length;
-    unsigned char *packet; /* malloc'ed */
+    size_t at;    /* of its payload in the ring of bytes */
+    size_t until; /* where that ring is free to with it */
+    bool is_done; /* delivered with an earlier one */
+    struct wan_slice slice;
 };
 
 struct wan_line {
     int from, to; /* descriptors, the caller's */
     struct wan_model model;
-    struct wan_held *held; /* a ring in the order of arrival */
-    size_t capacity, first, n_held;
-    uint64_t n_refused; /* packets that the receiving device did not take */
+    unsigned char *bytes; /* ring; a packet never wraps */
+    size_t bytes_first, bytes_end;
+    struct wan_held *held; /* ring in the order of arrival */
+    size_t first, n_held;
+    uint64_t n_refused; /* packets that found the rings full, or a device that took nothing */
     uint64_t n_late_ns; /* the latest delivery after its time */
 };
 
+/* Gets the rings. False: out of memory. */
+bool wan_line_init(struct wan_line *line, int from, int to, uint64_t seed);
 /* Takes what the device has, at most a batch. */
 void wan_line_take(struct wan_line *line, uint64_t now_ns);
 /* Hands out what is due; returns when the next packet is, or UINT64_MAX. */

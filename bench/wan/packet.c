@@ -54,7 +54,7 @@ bool wan_packet_describe(const unsigned char *packet, size_t length, struct wan_
     struct tcphdr tcp;
     memcpy(&tcp, next, sizeof tcp);
     shape->header_bytes = ip_bytes + (size_t)tcp.doff * 4;
-    if (shape->header_bytes > bytes)
+    if (tcp.doff < 5 || shape->header_bytes > bytes)
         return false;
     shape->payload_bytes = bytes - shape->header_bytes;
     shape->segment_bytes = vnet.gso_size;
@@ -114,25 +114,73 @@ static void mend_tcp(unsigned char *at, size_t offset, bool has_first, bool has_
     memcpy(at, &tcp, sizeof tcp);
 }
 
-size_t wan_packet_slice(const unsigned char *packet, size_t length, const struct wan_shape *shape,
-                        unsigned first, unsigned n, unsigned char *out)
+void wan_packet_slice(const unsigned char *packet, const struct wan_shape *shape, unsigned first,
+                      unsigned n, struct wan_slice *slice)
 {
-    if (first == 0 && n == shape->n_segments) {
-        memcpy(out, packet, length);
-        return length;
-    }
-    struct virtio_net_hdr vnet = vnet_of(packet);
     size_t from = offset_of(shape, first), to = offset_of(shape, first + n);
-    unsigned char *ip = out + WAN_VNET_BYTES;
-    memcpy(out, packet, WAN_VNET_BYTES + shape->header_bytes);
-    memcpy(ip + shape->header_bytes, packet + WAN_VNET_BYTES + shape->header_bytes + from,
-           to - from);
+    unsigned char *ip = slice->head + WAN_VNET_BYTES;
+    slice->flow = shape->flow;
+    slice->head_bytes = WAN_VNET_BYTES + shape->header_bytes;
+    slice->payload_at = slice->head_bytes + from;
+    slice->payload_bytes = to - from;
+    memcpy(slice->head, packet, slice->head_bytes);
+    if (first == 0 && n == shape->n_segments)
+        return;
     mend_ip(ip, shape->ip_bytes, shape->header_bytes + to - from, first);
     mend_tcp(ip + shape->ip_bytes, from, first == 0, first + n == shape->n_segments);
     if (n == 1) {
+        struct virtio_net_hdr vnet = vnet_of(packet);
         vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
         vnet.gso_size = 0;
+        memcpy(slice->head, &vnet, sizeof vnet);
     }
-    memcpy(out, &vnet, sizeof vnet);
-    return WAN_VNET_BYTES + shape->header_bytes + to - from;
+}
+
+/* The parts of a head that joining looks at. */
+struct headers {
+    struct virtio_net_hdr vnet;
+    struct iphdr ip;
+    struct tcphdr tcp;
+};
+
+static bool headers_of(const struct wan_slice *slice, struct headers *out)
+{
+    const unsigned char *ip = slice->head + WAN_VNET_BYTES;
+    size_t fixed = WAN_VNET_BYTES + sizeof out->ip + sizeof out->tcp;
+    if (slice->head_bytes < fixed || slice->payload_bytes == 0)
+        return false;
+    memcpy(&out->vnet, slice->head, sizeof out->vnet);
+    memcpy(&out->ip, ip, sizeof out->ip);
+    memcpy(&out->tcp, ip + sizeof out->ip, sizeof out->tcp);
+    return out->ip.ihl == 5 && out->ip.protocol == IPPROTO_TCP &&
+           (out->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+           slice->head_bytes == WAN_VNET_BYTES + sizeof out->ip + (size_t)out->tcp.doff * 4 &&
+           !out->tcp.syn && !out->tcp.fin && !out->tcp.rst && !out->tcp.urg && !out->tcp.res2;
+}
+
+bool wan_packet_join(struct wan_slice *first, const struct wan_slice *next)
+{
+    struct headers a, b;
+    const size_t fixed = WAN_VNET_BYTES + sizeof a.ip + sizeof a.tcp;
+    if (first->flow != next->flow || first->head_bytes != next->head_bytes ||
+        !headers_of(first, &a) || !headers_of(next, &b))
+        return false;
+    size_t segment = a.vnet.gso_size ? a.vnet.gso_size : first->payload_bytes;
+    size_t longest = b.vnet.gso_size ? b.vnet.gso_size : next->payload_bytes;
+    size_t ip_bytes = first->head_bytes - WAN_VNET_BYTES + first->payload_bytes;
+    if (first->payload_bytes % segment || longest > segment ||
+        (b.vnet.gso_size && longest != segment) || ip_bytes + next->payload_bytes > UINT16_MAX ||
+        ntohl(a.tcp.seq) + (uint32_t)first->payload_bytes != ntohl(b.tcp.seq) ||
+        a.tcp.ack_seq != b.tcp.ack_seq || a.tcp.window != b.tcp.window || a.ip.tos != b.ip.tos ||
+        memcmp(first->head + fixed, next->head + fixed, first->head_bytes - fixed) != 0)
+        return false;
+    a.vnet.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    a.vnet.gso_size = (uint16_t)segment;
+    a.vnet.hdr_len = (uint16_t)(first->head_bytes - WAN_VNET_BYTES);
+    a.tcp.psh |= b.tcp.psh;
+    memcpy(first->head, &a.vnet, sizeof a.vnet);
+    memcpy(first->head + WAN_VNET_BYTES + sizeof a.ip, &a.tcp, sizeof a.tcp);
+    mend_ip(first->head + WAN_VNET_BYTES, sizeof a.ip, ip_bytes + next->payload_bytes, 0);
+    first->payload_bytes += next->payload_bytes;
+    return true;
 }

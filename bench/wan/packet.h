@@ -26,9 +26,22 @@ bool wan_packet_describe(const unsigned char *packet, size_t length, struct wan_
 /* Bytes on the wire of a segment, with its headers. */
 size_t wan_packet_wire_bytes(const struct wan_shape *shape, unsigned segment);
 
-/* Writes the packet that stands for n segments from first on; out has room for the whole. Returns
- * its length. */
-size_t wan_packet_slice(const unsigned char *packet, size_t length, const struct wan_shape *shape,
-                        unsigned first, unsigned n, unsigned char *out);
+/* Headers of what the device is given: virtio-net's, IP's and TCP's; payload lies elsewhere. */
+#define WAN_HEAD_MAX (WAN_VNET_BYTES + 60 + 60)
+
+struct wan_slice {
+    uint64_t flow;
+    size_t head_bytes, payload_bytes;
+    size_t payload_at; /* offset in the packet it was cut from */
+    unsigned char head[WAN_HEAD_MAX];
+};
+
+/* The packet that stands for n segments from first on. */
+void wan_packet_slice(const unsigned char *packet, const struct wan_shape *shape, unsigned first,
+                      unsigned n, struct wan_slice *slice);
+
+/* Makes first stand for next, too, as a receiving card does: where next goes on in the same flow
+ * right behind it. False: it cannot, and nothing is changed. */
+bool wan_packet_join(struct wan_slice *first, const struct wan_slice *next);
 
 #endif

@@ -127,8 +127,9 @@ static uint32_t sum_of(const unsigned char *ip)
 
 START_TEST(slices_of_a_packet_are_what_the_wire_would_carry)
 {
-    static unsigned char packet[WAN_PACKET_MAX], slice[WAN_PACKET_MAX];
+    static unsigned char packet[WAN_PACKET_MAX];
     struct wan_shape shape;
+    struct wan_slice slice;
     size_t length = make(packet, 4500);
     ck_assert(wan_packet_describe(packet, length, &shape));
     ck_assert_uint_eq(shape.n_segments, 5);
@@ -137,25 +138,70 @@ START_TEST(slices_of_a_packet_are_what_the_wire_would_carry)
     for (unsigned first = 0; first < 5; first++) {
         for (unsigned n = 1; first + n <= 5; n++) {
             size_t expected = first + n == 5 ? 4500 - first * 1000 : n * 1000;
-            size_t got = wan_packet_slice(packet, length, &shape, first, n, slice);
+            wan_packet_slice(packet, &shape, first, n, &slice);
             struct virtio_net_hdr vnet;
             struct iphdr ip;
             struct tcphdr tcp;
-            memcpy(&vnet, slice, sizeof vnet);
-            memcpy(&ip, slice + WAN_VNET_BYTES, sizeof ip);
-            memcpy(&tcp, slice + WAN_VNET_BYTES + sizeof ip, sizeof tcp);
-            ck_assert_uint_eq(got, WAN_VNET_BYTES + HEADERS + expected);
+            memcpy(&vnet, slice.head, sizeof vnet);
+            memcpy(&ip, slice.head + WAN_VNET_BYTES, sizeof ip);
+            memcpy(&tcp, slice.head + WAN_VNET_BYTES + sizeof ip, sizeof tcp);
+            ck_assert_uint_eq(slice.head_bytes, WAN_VNET_BYTES + HEADERS);
+            ck_assert_uint_eq(slice.payload_bytes, expected);
             ck_assert_uint_eq(ntohs(ip.tot_len), HEADERS + expected);
             ck_assert_uint_eq(ntohl(tcp.seq), 5000 + first * 1000);
             ck_assert_int_eq(tcp.fin, first + n == 5);
             ck_assert_int_eq(vnet.gso_type != 0, n > 1);
-            ck_assert_mem_eq(slice + WAN_VNET_BYTES + HEADERS,
-                             packet + WAN_VNET_BYTES + HEADERS + first * 1000, expected);
+            ck_assert_uint_eq(slice.payload_at, WAN_VNET_BYTES + HEADERS + first * 1000);
             if (n < 5) {
                 ck_assert_uint_eq(ntohs(ip.id), 100 + first);
-                ck_assert_uint_eq(sum_of(slice + WAN_VNET_BYTES), 0xffff);
+                ck_assert_uint_eq(sum_of(slice.head + WAN_VNET_BYTES), 0xffff);
             }
         }
+    }
+}
+END_TEST
+
+START_TEST(slices_that_follow_each_other_join_again)
+{
+    static unsigned char packet[WAN_PACKET_MAX];
+    struct wan_shape shape;
+    struct wan_slice slices[5], whole;
+    make(packet, 4500);
+    packet[WAN_VNET_BYTES + sizeof(struct iphdr) + 13] &= (unsigned char)~1U; /* FIN */
+    wan_packet_describe(packet, WAN_VNET_BYTES + HEADERS + 4500, &shape);
+    for (unsigned i = 0; i < 5; i++)
+        wan_packet_slice(packet, &shape, i, 1, &slices[i]);
+    ck_assert(!wan_packet_join(&slices[0], &slices[2])); /* one is missing */
+    ck_assert(!wan_packet_join(&slices[1], &slices[0]));
+    for (unsigned i = 1; i < 5; i++)
+        ck_assert(wan_packet_join(&slices[0], &slices[i]));
+    ck_assert(!wan_packet_join(&slices[0], &slices[4])); /* behind a short one nothing goes */
+    wan_packet_slice(packet, &shape, 0, 5, &whole);
+    ck_assert_uint_eq(slices[0].payload_bytes, 4500);
+    ck_assert_mem_eq(slices[0].head, whole.head, sizeof(struct virtio_net_hdr));
+    ck_assert_mem_eq(slices[0].head + WAN_VNET_BYTES + sizeof(struct iphdr),
+                     whole.head + WAN_VNET_BYTES + sizeof(struct iphdr), sizeof(struct tcphdr));
+    ck_assert_uint_eq(sum_of(slices[0].head + WAN_VNET_BYTES), 0xffff);
+}
+END_TEST
+
+START_TEST(what_differs_does_not_join)
+{
+    static unsigned char packet[WAN_PACKET_MAX];
+    struct wan_shape shape;
+    const size_t tcp_at = WAN_VNET_BYTES + sizeof(struct iphdr);
+    for (int what = 0; what < 5; what++) {
+        struct wan_slice first, next;
+        make(packet, 3000);
+        packet[tcp_at + 13] &= (unsigned char)~1U;
+        wan_packet_describe(packet, WAN_VNET_BYTES + HEADERS + 3000, &shape);
+        wan_packet_slice(packet, &shape, 0, 1, &first);
+        wan_packet_slice(packet, &shape, 1, 2, &next);
+        next.flow += what == 1;
+        next.head[tcp_at + 11] += what == 2;        /* acknowledges more */
+        next.head[tcp_at + 15] += what == 3;        /* another window */
+        next.head[WAN_VNET_BYTES + 1] += what == 4; /* congestion experienced */
+        ck_assert_int_eq(wan_packet_join(&first, &next), what == 0);
     }
 }
 END_TEST
@@ -182,5 +228,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, jitter_keeps_the_order);
     tcase_add_test(cases, a_cut_link_takes_nothing);
     tcase_add_test(cases, slices_of_a_packet_are_what_the_wire_would_carry);
+    tcase_add_test(cases, slices_that_follow_each_other_join_again);
+    tcase_add_test(cases, what_differs_does_not_join);
     tcase_add_test(cases, short_and_broken_packets_are_left_alone);
 }
