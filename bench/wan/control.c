@@ -78,7 +78,7 @@ static int tell(char *out, size_t room, const char *name, const struct wan_line 
                                                    "overflowed"};
     int n = snprintf(out, room,
                      "\"%s\": {\"refused\": %" PRIu64 ", \"latest_ns\": %" PRIu64 ", \"held\": %zu",
-                     name, line->n_refused, line->n_late_ns, line->n_held);
+                     name, line->n_refused, line->n_late_ns, line->lane.n_held + line->slow.n_held);
     for (int i = 0; i < WAN_N_FATES; i++)
         n += snprintf(out + n, room - (size_t)n,
                       ", \"%s\": {\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", fates[i],
@@ -96,7 +96,18 @@ static void statistics(const struct wan_line lines[2], char *out, size_t room)
     snprintf(out + n, room - (size_t)n, "}\n");
 }
 
-static bool answer(char *request, struct wan_line lines[2], char *out, size_t room)
+static const char *slow_one(struct wan_line lines[2], uint64_t now_ns, char *rest)
+{
+    char *which = strtok_r(NULL, " ", &rest), *fraction = strtok_r(NULL, " ", &rest), *end = NULL;
+    double number = fraction ? strtod(fraction, &end) : 0;
+    bool is_ab = which && strcmp(which, "ab") == 0;
+    if (!fraction || *end || number <= 0 || (!is_ab && strcmp(which, "ba") != 0))
+        return "error: slow ab or ba, and a fraction above 0\n";
+    bool is_done = wan_model_slow(&lines[is_ab ? 0 : 1].model, now_ns, number);
+    return is_done ? "ok\n" : "error: nothing flows there\n";
+}
+
+static bool answer(char *request, struct wan_line lines[2], uint64_t now_ns, char *out, size_t room)
 {
     char *rest = request;
     request[strcspn(request, "\n")] = '\0';
@@ -109,12 +120,14 @@ static bool answer(char *request, struct wan_line lines[2], char *out, size_t ro
         statistics(lines, out, room);
     else if (word && strcmp(word, "set") == 0)
         snprintf(out, room, "%s", set_all(lines, rest));
+    else if (word && strcmp(word, "slow") == 0)
+        snprintf(out, room, "%s", slow_one(lines, now_ns, rest));
     else
-        snprintf(out, room, "error: set, statistics or quit\n");
+        snprintf(out, room, "error: set, slow, statistics or quit\n");
     return false;
 }
 
-bool wan_control_serve(int listener, struct wan_line lines[2])
+bool wan_control_serve(int listener, struct wan_line lines[2], uint64_t now_ns)
 {
     char request[1024], out[2048];
     const struct timeval limit = {.tv_usec = 200000};
@@ -126,7 +139,7 @@ bool wan_control_serve(int listener, struct wan_line lines[2])
     ssize_t n = recv(fd, request, sizeof request - 1, 0);
     if (n > 0) {
         request[n] = '\0';
-        is_end = answer(request, lines, out, sizeof out);
+        is_end = answer(request, lines, now_ns, out, sizeof out);
         (void)!send(fd, out, strlen(out), MSG_NOSIGNAL);
     }
     close(fd);

@@ -100,7 +100,7 @@ static void forward(int listener, struct wan_line lines[2])
         for (int i = 0; i < 2; i++)
             if (fds[i].revents & POLLIN)
                 wan_line_take(&lines[i], t);
-        if ((fds[2].revents & POLLIN) && wan_control_serve(listener, lines))
+        if ((fds[2].revents & POLLIN) && wan_control_serve(listener, lines, t))
             return;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One direction at work: packets from a TUN device, through the model, held until they are due, to
  * another TUN device. Packets lie where they were read, in a ring of bytes, until they are written:
- * nothing is allocated or copied on the way. */
+ * nothing is allocated on the way, nor copied but for a flow that is slowed. */
 #ifndef WAN_LINE_H
 #define WAN_LINE_H
 
@@ -18,13 +18,18 @@ struct wan_held {
     struct wan_slice slice;
 };
 
-struct wan_line {
-    int from, to; /* descriptors, the caller's */
-    struct wan_model model;
+/* Packets whose due times never go back. */
+struct wan_lane {
     unsigned char *bytes; /* ring; a packet never wraps */
     size_t bytes_first, bytes_end;
     struct wan_held *held; /* ring in the order of arrival */
     size_t first, n_held;
+};
+
+struct wan_line {
+    int from, to; /* descriptors, the caller's */
+    struct wan_model model;
+    struct wan_lane lane, slow; /* slow: of the flow that the model slows */
     uint64_t n_refused; /* packets that found the rings full, or a device that took nothing */
     uint64_t n_late_ns; /* the latest delivery after its time */
 };

@@ -109,6 +109,11 @@ def change(name, direction, **values):
     ask(name, f'set {direction} ' + ' '.join(f'{k}={v}' for k, v in values.items()))
 
 
+def slow(name, direction, fraction):
+    """Slows the flow that is busiest now in a direction, ab or ba; 1 ends it."""
+    ask(name, f'slow {direction} {fraction}')
+
+
 def ip(*words):
     done = subprocess.run(['ip', *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
@@ -201,6 +206,9 @@ class Link:
 
     def set(self, direction, **values):
         change(self.name, direction, **values)
+
+    def slow(self, direction, fraction):
+        slow(self.name, direction, fraction)
 
     def statistics(self):
         return json.loads(ask(self.name, 'statistics'))

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "model.h"
 
+#include <math.h>
+#include <stddef.h>
+
 /* A policer lets so much pass at once. */
 #define BURST_NS  20000000
 #define BURST_MIN 65536.0
+/* What a flow offered so long ago counts e times less towards its recent bytes. */
+#define RECENT_NS  1e9
+#define SLOW_QUEUE 65536
 
 void wan_model_init(struct wan_model *model, uint64_t seed)
 {
@@ -19,9 +25,8 @@ static double draw(struct wan_model *model)
     return (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
 }
 
-/* The flow's bucket; of a crowded table the one at its place is taken over. */
-static struct wan_flow *flow_of(struct wan_model *model, uint64_t key, uint64_t now_ns,
-                                double burst)
+/* Of a crowded table the flow at its place is taken over. */
+static struct wan_flow *flow_of(struct wan_model *model, uint64_t key, uint64_t now_ns)
 {
     struct wan_flow *first = &model->flows[key % WAN_N_FLOWS], *flow = first;
     for (int i = 0; i < 16; i++) {
@@ -32,29 +37,62 @@ static struct wan_flow *flow_of(struct wan_model *model, uint64_t key, uint64_t 
             break;
     }
     flow = flow->key == 0 ? flow : first;
-    *flow = (struct wan_flow){.key = key, .at_ns = now_ns, .tokens = burst};
+    *flow = (struct wan_flow){.key = key, .since_ns = now_ns, .at_ns = now_ns, .tokens = HUGE_VAL};
     return flow;
 }
 
-static bool is_within_cap(struct wan_model *model, uint64_t now_ns, uint64_t bytes, uint64_t key)
+static double recent_bytes(const struct wan_flow *flow, uint64_t now_ns)
+{
+    return flow->recent_bytes * exp(-(double)(now_ns - flow->at_ns) / RECENT_NS);
+}
+
+static bool is_within_cap(const struct wan_model *model, struct wan_flow *flow, uint64_t passed_ns,
+                          uint64_t bytes)
 {
     double bytes_per_ns = (double)model->set.flow_cap_bps / 8e9, burst = bytes_per_ns * BURST_NS;
     burst = burst < BURST_MIN ? BURST_MIN : burst;
-    struct wan_flow *flow = flow_of(model, key, now_ns, burst);
-    flow->tokens += (double)(now_ns - flow->at_ns) * bytes_per_ns;
+    flow->tokens += (double)passed_ns * bytes_per_ns;
     flow->tokens = flow->tokens > burst ? burst : flow->tokens;
-    flow->at_ns = now_ns;
     if (flow->tokens < (double)bytes)
         return false;
     flow->tokens -= (double)bytes;
     return true;
 }
 
-static uint64_t waiting_bytes(const struct wan_model *model, uint64_t now_ns)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-    if (model->busy_until_ns <= now_ns)
+    return a > b ? a : b;
+}
+
+static uint64_t time_of(uint64_t bytes, uint64_t rate_bps)
+{
+    return rate_bps ? (uint64_t)((double)bytes * 8e9 / (double)rate_bps) : 0;
+}
+
+static uint64_t waiting_bytes(uint64_t busy_until_ns, uint64_t now_ns, uint64_t rate_bps)
+{
+    if (busy_until_ns <= now_ns)
         return 0;
-    return (uint64_t)((double)(model->busy_until_ns - now_ns) * (double)model->set.rate_bps / 8e9);
+    return (uint64_t)((double)(busy_until_ns - now_ns) * (double)rate_bps / 8e9);
+}
+
+/* When it has left the link's transmitter. */
+static uint64_t sent_ns(const struct wan_model *model, uint64_t now_ns, uint64_t bytes)
+{
+    return later(model->busy_until_ns, now_ns) + time_of(bytes, model->set.rate_bps);
+}
+
+static bool overflows(const struct wan_model *model, uint64_t now_ns, uint64_t bytes, uint64_t key)
+{
+    const struct wan_settings *set = &model->set;
+    const struct wan_slow *slow = &model->slow;
+    if (set->rate_bps && set->queue_bytes &&
+        waiting_bytes(model->busy_until_ns, now_ns, set->rate_bps) + bytes > set->queue_bytes)
+        return true;
+    return slow->key == key &&
+           bytes + waiting_bytes(slow->busy_until_ns, sent_ns(model, now_ns, bytes),
+                                 slow->rate_bps) >
+               slow->queue_bytes;
 }
 
 static enum wan_fate fate_of(struct wan_model *model, uint64_t now_ns, uint64_t bytes, uint64_t key)
@@ -62,14 +100,17 @@ static enum wan_fate fate_of(struct wan_model *model, uint64_t now_ns, uint64_t 
     const struct wan_settings *set = &model->set;
     if (set->is_cut)
         return WAN_CUT;
+    struct wan_flow *flow = flow_of(model, key, now_ns);
+    uint64_t passed_ns = now_ns - flow->at_ns;
+    if (passed_ns)
+        flow->recent_bytes = recent_bytes(flow, now_ns);
+    flow->recent_bytes += (double)bytes;
+    flow->at_ns = now_ns;
     if (set->loss > 0 && draw(model) < set->loss)
         return WAN_LOST;
-    if (set->flow_cap_bps && !is_within_cap(model, now_ns, bytes, key))
+    if (set->flow_cap_bps && !is_within_cap(model, flow, passed_ns, bytes))
         return WAN_POLICED;
-    if (set->rate_bps && set->queue_bytes &&
-        waiting_bytes(model, now_ns) + bytes > set->queue_bytes)
-        return WAN_OVERFLOWED;
-    return WAN_PASSED;
+    return overflows(model, now_ns, bytes, key) ? WAN_OVERFLOWED : WAN_PASSED;
 }
 
 enum wan_fate wan_model_offer(struct wan_model *model, uint64_t now_ns, uint64_t bytes,
@@ -81,14 +122,43 @@ enum wan_fate wan_model_offer(struct wan_model *model, uint64_t now_ns, uint64_t
     model->n_bytes[fate] += bytes;
     if (fate != WAN_PASSED)
         return fate;
-    uint64_t sent = model->busy_until_ns > now_ns ? model->busy_until_ns : now_ns;
-    if (set->rate_bps)
-        sent += (uint64_t)((double)bytes * 8e9 / (double)set->rate_bps);
-    model->busy_until_ns = sent;
+    uint64_t sent = model->busy_until_ns = sent_ns(model, now_ns, bytes);
+    uint64_t *last_due_ns = &model->last_due_ns;
+    if (model->slow.key == key) {
+        sent = later(sent, model->slow.busy_until_ns) + time_of(bytes, model->slow.rate_bps);
+        model->slow.busy_until_ns = sent;
+        last_due_ns = &model->slow.last_due_ns;
+    }
     uint64_t due = sent + set->delay_ns;
     if (set->jitter_ns)
         due += (uint64_t)(draw(model) * (double)set->jitter_ns);
-    model->last_due_ns = due > model->last_due_ns ? due : model->last_due_ns;
-    *due_ns = model->last_due_ns;
+    *due_ns = *last_due_ns = later(due, *last_due_ns);
     return fate;
+}
+
+bool wan_model_slow(struct wan_model *model, uint64_t now_ns, double fraction)
+{
+    const struct wan_settings *set = &model->set;
+    const struct wan_flow *busiest = NULL;
+    if (fraction >= 1) {
+        model->slow = (struct wan_slow){0};
+        return true;
+    }
+    for (int i = 0; i < WAN_N_FLOWS; i++) {
+        const struct wan_flow *flow = &model->flows[i];
+        if (flow->key && (!busiest || recent_bytes(flow, now_ns) > recent_bytes(busiest, now_ns)))
+            busiest = flow;
+    }
+    if (!busiest || recent_bytes(busiest, now_ns) < 1)
+        return false;
+    double weight_ns = RECENT_NS * -expm1(-(double)(now_ns - busiest->since_ns) / RECENT_NS);
+    double rate_bps = fraction * recent_bytes(busiest, now_ns) * 8e9 / (weight_ns + 1);
+    double drain_s = set->rate_bps ? (double)set->queue_bytes * 8 / (double)set->rate_bps : 0;
+    model->slow = (struct wan_slow){
+        .key = busiest->key,
+        .rate_bps = rate_bps < 1 ? 1 : (uint64_t)rate_bps,
+        .queue_bytes = later(SLOW_QUEUE, (uint64_t)(rate_bps / 8 * drain_s)),
+        .last_due_ns = model->last_due_ns,
+    };
+    return true;
 }

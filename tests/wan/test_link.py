@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / 'support'),
                 str(pathlib.Path(__file__).resolve().parents[2] / 'bench' / 'wan')]
@@ -102,6 +103,34 @@ def the_policer_caps_each_flow():
         jobs.expect(ab['policed']['packets'] > 0, f'nothing was dropped: {ab}')
 
 
+def one_flow_can_be_slowed():
+    with new_link(rtt='2ms', rate='100M') as link:
+        try:
+            link.slow('ab', 0.1)
+        except wan.LinkError as error:
+            jobs.expect('nothing flows' in str(error), error)
+        else:
+            jobs.expect(False, 'slowed a flow where none was')
+        def passed():
+            return link.statistics()['ab']['passed']['bytes']
+
+        def words(side, role, *more):
+            return link.command(side, [sys.executable, TRAFFIC, role, link.address('b'), *more])
+        until = time.monotonic() + 20
+        with jobs.Process(words('b', 'sink')) as b:
+            b.await_line('listening')
+            with jobs.Process(words('a', 'pour', 8000000)) as a:
+                while passed() < 2000000:
+                    jobs.expect(time.monotonic() < until, 'nothing was poured')
+                link.slow('ab', 0.25)  # of 100 Mbit/s at most
+                left, start = 8000000 - passed(), time.monotonic()
+                went = a.wait(60).must_pass().out.split()
+                came = b.wait(60).must_pass().out.split()[1:]
+        took = time.monotonic() - start
+        jobs.expect(came == went, f'{went} sent, {came} came')
+        jobs.expect(took > left * 8 / 30e6, f'{left} bytes took {took:.2f} s')
+
+
 def a_link_can_be_cut_and_mended():
     with new_link(rtt='2ms') as link:
         link.set('ab', cut=1)
@@ -145,5 +174,6 @@ def settings_that_make_no_sense_are_named():
 jobs.main({case.__name__: case for case in (
     round_trips_take_the_rtt, bytes_leave_at_the_rate, loss_is_as_asked,
     a_long_queue_delays_and_a_short_one_drops, a_stream_with_losses_arrives_whole,
-    the_policer_caps_each_flow, a_link_can_be_cut_and_mended, nothing_stays_behind,
+    the_policer_caps_each_flow, one_flow_can_be_slowed,
+    a_link_can_be_cut_and_mended, nothing_stays_behind,
     settings_that_make_no_sense_are_named)})

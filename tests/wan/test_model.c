@@ -75,6 +75,56 @@ START_TEST(each_flow_has_a_cap_of_its_own)
 }
 END_TEST
 
+/* Two flows of packets of 1000 bytes each every 100 us: 80 Mbit/s each, the second one and a half
+ * times for the first second. Returns what passed of flow 5 and 6 in the second after that. */
+static void one_of_two_slowed(uint64_t passed[2], uint64_t last_due[2])
+{
+    set((struct wan_settings){.rate_bps = 800000000, .delay_ns = MS, .queue_bytes = 1000000});
+    for (uint64_t i = 0; i < 20000; i++) {
+        if (i == 10000)
+            ck_assert(wan_model_slow(&model, i * 100000, 0.1));
+        for (uint64_t flow = 0; flow < 2; flow++) {
+            uint64_t due, n = flow == 1 && i % 2 && i < 10000 ? 2 : 1;
+            while (n--)
+                if (wan_model_offer(&model, i * 100000, 1000, 5 + flow, &due) == WAN_PASSED &&
+                    i >= 10000) {
+                    passed[flow]++;
+                    ck_assert_uint_ge(due, last_due[flow]);
+                    last_due[flow] = due;
+                }
+        }
+    }
+}
+
+START_TEST(the_busiest_flow_can_be_slowed_alone)
+{
+    uint64_t passed[2] = {0}, last_due[2] = {0};
+    one_of_two_slowed(passed, last_due);
+    ck_assert(!wan_model_is_slow(&model, 5) && wan_model_is_slow(&model, 6));
+    ck_assert_uint_eq(passed[0], 10000);
+    ck_assert_uint_lt(last_due[0], 2002 * MS);
+    ck_assert_uint_ge(model.slow.rate_bps, 11900000); /* a tenth of 120 Mbit/s */
+    ck_assert_uint_le(model.slow.rate_bps, 12100000);
+    ck_assert_uint_ge(passed[1], 11900000 / 8000 + 60); /* and 64 KiB in its queue */
+    ck_assert_uint_le(passed[1], 12100000 / 8000 + 70);
+    ck_assert_uint_ge(last_due[1], 2040 * MS);
+    ck_assert_uint_le(last_due[1], 2050 * MS);
+    ck_assert(wan_model_slow(&model, 2000 * MS, 1));
+    ck_assert(!wan_model_is_slow(&model, 6));
+}
+END_TEST
+
+START_TEST(where_nothing_flows_nothing_is_slowed)
+{
+    uint64_t due;
+    set((struct wan_settings){0});
+    ck_assert(!wan_model_slow(&model, MS, 0.1));
+    wan_model_offer(&model, MS, 1000, 5, &due);
+    ck_assert(!wan_model_slow(&model, 60000 * MS, 0.1));
+    ck_assert(!wan_model_is_slow(&model, 5));
+}
+END_TEST
+
 START_TEST(jitter_keeps_the_order)
 {
     uint64_t due, last = 0, late = 0;
@@ -225,6 +275,8 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_full_queue_drops_the_tail);
     tcase_add_test(cases, loss_is_as_likely_as_asked_and_repeats_with_the_seed);
     tcase_add_test(cases, each_flow_has_a_cap_of_its_own);
+    tcase_add_test(cases, the_busiest_flow_can_be_slowed_alone);
+    tcase_add_test(cases, where_nothing_flows_nothing_is_slowed);
     tcase_add_test(cases, jitter_keeps_the_order);
     tcase_add_test(cases, a_cut_link_takes_nothing);
     tcase_add_test(cases, slices_of_a_packet_are_what_the_wire_would_carry);
