@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An emulated wide-area link between two network namespaces, for benches and tests.
+"""A wide-area link between two network namespaces, for benches and tests.
 
     with Link(rtt='30ms', rate='1G', loss='0.01%', congestion='bbr') as link:
         subprocess.run(link.command('a', ['ping', '-c1', link.address('b')]))
         link.set('both', cut=1)
 
-Needs root and /dev/net/tun; nothing stays behind. The emulator itself is emulator.c.
+Needs root; nothing stays behind. A link is emulated by the kernel's netem where it has one that can
+do what is asked (netem.py), else by emulator.c; $WAN_KIND=emulator or netem forces one. Two links are
+not emulated: `veth`, a plain pair of devices, and `loopback`, where both ends share a namespace.
 """
 
 import json
@@ -18,8 +20,12 @@ import socket
 import subprocess
 import time
 
-ADDRESSES = {'a': '10.77.0.1', 'b': '10.77.0.2'}
+import netem
+import spaces
+from spaces import ADDRESSES, LinkError, inside, ip, namespace
+
 DEADLINE_S = 10
+KINDS = ('emulator', 'netem', 'veth', 'loopback')
 TIME_NS = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9}
 MULTIPLES = {'': 1, 'K': 1e3, 'M': 1e6, 'G': 1e9}
 
@@ -32,11 +38,9 @@ LINKS = {
     'intercontinental-cubic': {'rtt': '100ms', 'rate': '1G', 'loss': '0.05%',
                                'congestion': 'cubic'},
     'policed': {'rtt': '30ms', 'rate': '1G', 'flow_cap': '100M', 'congestion': 'bbr'},
+    'veth': {'kind': 'veth'},
+    'loopback': {'kind': 'loopback'},
 }
-
-
-class LinkError(Exception):
-    """The link cannot be made; the text says why."""
 
 
 def parse(text, units, what):
@@ -63,23 +67,12 @@ def settings(rtt='0ms', rate='0', queue=None, loss='0', flow_cap='0', jitter='0m
 def missing():
     """What keeps links from being made here, or None."""
     if os.geteuid() != 0:
-        return 'emulated links need root'
+        return 'links between namespaces need root'
     if not os.path.exists('/dev/net/tun'):
         return 'emulated links need /dev/net/tun'
     if not shutil.which('ip'):
-        return 'emulated links need the command ip (package iproute2)'
+        return 'links between namespaces need the command ip (package iproute2)'
     return None
-
-
-def namespace(name, side):
-    return f'widespan-{name}-{side}'
-
-
-def inside(name, side, words):
-    """A command line that runs words at one end, which has a host name of its own, too: launchers
-    tell machines apart by it."""
-    return ['ip', 'netns', 'exec', namespace(name, side), 'unshare', '--uts', 'sh', '-c',
-            f'hostname wan-{side}; exec "$@"', 'sh', *map(str, words)]
 
 
 def control_path(name):
@@ -104,31 +97,23 @@ def ask(name, request):
     return text
 
 
+def is_netem(name):
+    return netem.state_path(name).exists()
+
+
 def change(name, direction, **values):
     """Changes settings while the link works; direction: ab, ba or both."""
+    if is_netem(name):
+        netem.change(name, direction, **values)
+        return
     ask(name, f'set {direction} ' + ' '.join(f'{k}={v}' for k, v in values.items()))
 
 
 def slow(name, direction, fraction):
     """Slows the flow that is busiest now in a direction, ab or ba; 1 ends it."""
+    if is_netem(name):
+        raise LinkError('netem cannot slow one flow; use the emulator')
     ask(name, f'slow {direction} {fraction}')
-
-
-def ip(*words):
-    done = subprocess.run(['ip', *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise LinkError(f'ip {" ".join(words)}: {done.stderr.strip()}')
-
-
-def configure(name, side, congestion):
-    where = ('-n', namespace(name, side))
-    # The kernel's own queue in front of the emulator must not drop: that is the emulator's part.
-    ip(*where, 'link', 'set', 'wan0', 'mtu', '1500', 'txqueuelen', '10000', 'up')
-    ip(*where, 'link', 'set', 'lo', 'up')
-    ip(*where, 'addr', 'add', f'{ADDRESSES[side]}/30', 'dev', 'wan0')
-    if congestion:
-        ip(*where, 'route', 'replace', '10.77.0.0/30', 'dev', 'wan0', 'src', ADDRESSES[side],
-           'congctl', 'lock', congestion)
 
 
 def start_emulator(name, program, seed, stays):
@@ -143,21 +128,35 @@ def start_emulator(name, program, seed, stays):
     return emulator
 
 
-def up(name, program, congestion=None, seed=1, stays=False, **options):
-    """Makes a link; returns the process of its emulator."""
-    told = settings(**options)
+def kind_for(name, kind, told):
+    kind = kind or os.environ.get('WAN_KIND')
+    if kind and kind not in KINDS:
+        raise LinkError(f'kind: {kind} is none of {", ".join(KINDS)}')
+    if kind:
+        return kind
+    return 'netem' if netem.can(told) and netem.is_there(name) else 'emulator'
+
+
+def up(name, program, congestion=None, seed=1, stays=False, kind=None, **options):
+    """Makes a link; returns the process of its emulator, if it has one."""
+    told, emulator = settings(**options), None
     reason = missing()
     if reason:
         raise LinkError(reason)
     try:
+        spaces.make(name, is_one=kind == 'loopback')
+        kind = kind_for(name, kind, told)
+        if kind == 'emulator':
+            emulator = start_emulator(name, program, seed, stays)
+            change(name, 'both', **told)
+        elif kind == 'netem':
+            netem.up(name, told)
+        elif kind == 'veth':
+            spaces.join_by_veth(name)
         for side in ADDRESSES:
-            ip('netns', 'add', namespace(name, side))
-            subprocess.run(['ip', 'netns', 'exec', namespace(name, side), 'sysctl', '-q', '-w',
-                            'net.ipv6.conf.all.disable_ipv6=1'], capture_output=True)
-        emulator = start_emulator(name, program, seed, stays)
-        change(name, 'both', **told)
-        for side in ADDRESSES:
-            configure(name, side, congestion)
+            spaces.configure(name, side, 'lo' if kind == 'loopback' else 'wan0', congestion)
+        if kind in ('veth', 'netem'):
+            spaces.await_carrier(name)
     except BaseException:
         down(name)
         raise
@@ -169,10 +168,10 @@ def down(name):
     try:
         ask(name, 'quit')
     except OSError:
-        pass  # it ended already
+        pass  # it has none, or it ended already
     pathlib.Path(control_path(name)).unlink(missing_ok=True)
-    for side in ADDRESSES:
-        subprocess.run(['ip', 'netns', 'delete', namespace(name, side)], capture_output=True)
+    netem.state_path(name).unlink(missing_ok=True)
+    spaces.remove(name)
 
 
 class Link:
@@ -189,6 +188,8 @@ class Link:
 
     def __exit__(self, *_):
         down(self.name)
+        if not self.emulator:
+            return
         try:
             self.emulator.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
@@ -199,6 +200,10 @@ class Link:
     def command(self, side, words):
         """A command line that runs words at one end."""
         return inside(self.name, side, words)
+
+    @property
+    def device(self):
+        return 'lo' if self.options.get('kind') == 'loopback' else 'wan0'
 
     @staticmethod
     def address(side):
@@ -211,4 +216,12 @@ class Link:
         slow(self.name, direction, fraction)
 
     def statistics(self):
-        return json.loads(ask(self.name, 'statistics'))
+        if is_netem(self.name):
+            return netem.statistics(self.name)
+        if self.emulator:
+            return json.loads(ask(self.name, 'statistics'))
+        return {direction: spaces.sent_by(self.name, side, self.device)
+                for side, direction in (('a', 'ab'), ('b', 'ba'))}
+
+    def tcp_counters(self, side):
+        return spaces.tcp_counters(self.name, side)
