@@ -132,6 +132,8 @@ void flow_print_stream(const struct flow_record *record, size_t size, double dis
     first = end_of_cluster(record, first, gap);
     last = end_of_cluster(record, last, gap);
     double span = record->at[last] - record->at[first];
+    if (span < time / 2) /* few came, and perhaps together: the time without any counts */
+        span = time;
     double mbps = span > 0 ? (double)(last - first) * (double)size * 8e-6 / span : 0;
     printf("{\"goodput_mbps\": %.3f, \"messages\": %zu, \"series_mbps\": [", mbps, last - first);
     size_t at = 0;

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two network namespaces, a and b, and what joins them without an emulator."""
 
+import contextlib
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -51,8 +54,14 @@ def make(name, is_one=False):
 
 
 def remove(name):
-    """Takes them away, whatever there is of them."""
+    """Takes them away, whatever there is of them, with what still runs there: a launcher that gave
+    up leaves processes at the other side, and those would keep the namespace and spin."""
     for side in ADDRESSES:
+        pids = subprocess.run(['ip', 'netns', 'pids', namespace(name, side)], capture_output=True,
+                              text=True).stdout
+        for pid in map(int, pids.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         subprocess.run(['ip', 'netns', 'delete', namespace(name, side)], capture_output=True)
 
 

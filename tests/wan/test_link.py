@@ -5,6 +5,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -149,15 +150,20 @@ def nothing_stays_behind():
     def there():
         return (set(os.listdir('/run/netns')) if os.path.exists('/run/netns') else set(),
                 {p.name for p in pathlib.Path('/run').glob(f'widespan-wan-{os.getpid()}-*')})
-    before = there()
+    before, until = there(), time.monotonic() + 20
     try:
         with new_link(rtt='2ms') as link:
             emulator = link.emulator
+            left_running = subprocess.Popen(link.command('b', ['sleep', '1000']))
+            while 'sleep' not in pathlib.Path(f'/proc/{left_running.pid}/comm').read_text():
+                jobs.expect(left_running.poll() is None and time.monotonic() < until,
+                            'sleep did not start')
             raise KeyError('as if a test failed')
     except KeyError:
         pass
     left = [names - old for names, old in zip(there(), before)]
     ours = [name for names in left for name in names if str(os.getpid()) in name]
+    jobs.expect(left_running.wait(10) == -signal.SIGKILL, 'a process of a link stays')
     jobs.expect(not ours and emulator.poll() is not None, f'left: {ours}')
 
 
