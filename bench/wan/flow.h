@@ -24,7 +24,8 @@ void flow_stream_out(size_t size, double seconds);
 struct flow_record flow_stream_in(size_t size);
 
 /* One JSON object: goodput between the first completion after `discard` seconds and the last within
- * `time` more; how it went, in tenths of a second; and when messages were complete, if not too many.
+ * `time` more; how it went, in tenths of a second; and when messages were complete, if not too
+ * many.
  */
 void flow_print_stream(const struct flow_record *record, size_t size, double discard, double time);
 

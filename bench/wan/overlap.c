@@ -5,8 +5,8 @@
  *     wan-overlap - overlap ALONE_MS COMPUTE_MS TIME
  *
  * Finds the size of a message that takes ALONE_MS from the receiver's asking for it to its end of
- * MPI_Wait; then the receiver computes for COMPUTE_MS of wall-clock before it waits. In turn: alone,
- * computing alone, both; for about TIME seconds. */
+ * MPI_Wait; then the receiver computes for COMPUTE_MS of wall-clock before it waits. In turn:
+ * alone, computing alone, both; for about TIME seconds. */
 #include "median.h"
 
 #include <mpi.h>

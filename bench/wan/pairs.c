@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#define IDLE_S 3
-#define TAG    9 /* of the word that the stream may begin */
+#define IDLE_S  3
+#define TAG     9 /* of the word that the stream may begin */
 #define POLL_NS 2000000
 
 struct times {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The peers that compare sets side by side on an emulated link: how each is started, and what of
-the workloads it can do. A workload is a tuple: ('stream', size, discard_s, time_s), ('pingpong',
-size, time_s) or ('first', size); its result is the JSON object that traffic.c prints."""
+"""The peers that compare sets side by side on a link: how each is started, and what of the workloads
+it can do. The workloads are those of workloads.py; tools.py has the peers that are no library."""
 
 import json
 import os
@@ -11,25 +10,23 @@ import subprocess
 import tempfile
 import time
 
+import workloads
+
 HERE = pathlib.Path(__file__).resolve().parent
 START_S = 60  # what a run may take beside its own time
+# Each side's mpirun takes the machine for its own, and would bind its first rank to the first core.
+UNBOUND = ['--bind-to', 'none']
 
 
 class PeerError(Exception):
     """A run failed; the text has its output."""
 
 
-def seconds_of(workload):
-    if workload[0] == 'stream':
-        return sum(workload[2:])
-    return workload[2] if workload[0] == 'pingpong' else 0
-
-
-def run(command, workload, env=None):
+def run(command, seconds, env=None):
     """Standard output of a command that must end well in time."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=START_S + 3 * seconds_of(workload),
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=START_S + 3 * seconds,
                               env=dict(os.environ, **(env or {})))
     except subprocess.TimeoutExpired as error:
         raise PeerError(f'{command} took too long') from error
@@ -38,23 +35,28 @@ def run(command, workload, env=None):
     return done.stdout
 
 
-def result_in(output):
-    for line in output.splitlines():
-        if line.startswith('{'):
-            return json.loads(line)
-    raise PeerError(f'no result in:\n{output}')
+def results_in(output):
+    """The JSON objects that processes printed."""
+    results = [json.loads(line) for line in output.splitlines() if line.startswith('{')]
+    if not results:
+        raise PeerError(f'no result in:\n{output}')
+    return results
 
 
 def await_listener(link, port):
     until = time.monotonic() + START_S
-    while f':{port} ' not in run(link.command('b', ['ss', '-Hltn']), ('first', 0)):
+    while f':{port} ' not in run(link.command('b', ['ss', '-Hltn']), 0):
         if time.monotonic() > until:
             raise PeerError(f'nothing listens on port {port}')
         time.sleep(0.05)
 
 
+def package(name):
+    return f'(package {name}; scripts/setup bench installs it)'
+
+
 class Peer:
-    workloads = ('stream', 'pingpong', 'first')
+    plays = ('stream', 'pingpong', 'first')  # kinds of workload, beside those made of them
 
     def __init__(self, name, build):
         self.name, self.build = name, build
@@ -67,10 +69,15 @@ class Peer:
         return None
 
     def can(self, workload):
-        return workload[0] in self.workloads
+        return workloads.PLAYED_AS.get(workload[0], workload[0]) in self.plays
+
+    def play(self, link, workload):
+        """Runs a workload of `plays`; a list of what its sides told."""
+        raise NotImplementedError
 
     def measure(self, link, workload):
-        raise NotImplementedError
+        """The result of any workload that it can do, as one object."""
+        return workloads.measure(self, link, workload)
 
 
 class Sockets(Peer):
@@ -78,14 +85,14 @@ class Sockets(Peer):
 
     PORT = 7100
 
-    def __init__(self, name, build, program):
+    def __init__(self, name, build, program, needs=''):
         super().__init__(name, build)
-        self.path = self.program(program)
+        self.path, self.needs = self.program(program), needs
 
     def missing(self):
-        return None if self.path.exists() else f'{self.path.name} was not built'
+        return None if self.path.exists() else f'{self.path.name} was not built {self.needs}'
 
-    def measure(self, link, workload):
+    def play(self, link, workload):
         words = list(map(str, workload))
         listener = link.command('b', [self.path, f'listen:{self.PORT}', *words])
         opener = link.command('a', [self.path, f'{link.address("b")}:{self.PORT}', *words])
@@ -93,107 +100,126 @@ class Sockets(Peer):
                               text=True) as b:
             try:
                 await_listener(link, self.PORT)
-                output = run(opener, workload)
-                return result_in(output + b.communicate(timeout=START_S)[0])
+                output = run(opener, workloads.seconds_of(workload))
+                return results_in(output + b.communicate(timeout=START_S)[0])
             finally:
                 b.kill()
 
 
-class Widespan(Peer):
-    """MPI over two sites of one rank each."""
+class Mpi(Peer):
+    """Programs of MPI: one rank at each side, or two pairs."""
 
-    def __init__(self, name, build):
-        super().__init__(name, build)
+    plays = ('stream', 'pingpong', 'first', 'beside', 'both', 'overlap')
+    PAIRS = ('beside', 'both')
+    prefix = 'wan-'
+
+    def command(self, workload):
+        """Ranks at each side, and the program with its words."""
+        kind = workload[0]
+        name = {'beside': 'pairs', 'both': 'pairs', 'overlap': 'overlap'}.get(kind)
+        program = self.program(self.prefix + name) if name else self.traffic()
+        return 2 if kind in self.PAIRS else 1, [program, '-', *workload]
+
+    def traffic(self):
+        return self.program('wan-mpi')
+
+
+class Widespan(Mpi):
+    """MPI over two sites; with n_streams, their number is fixed by hand."""
+
+    plays = Mpi.plays + ('fixed',)
+
+    def __init__(self, build, n_streams=None):
+        super().__init__(f'Widespan -P {n_streams}' if n_streams else 'Widespan', build)
         self.folder = tempfile.TemporaryDirectory()
+        self.stats = pathlib.Path(self.folder.name, 'stats.json')
+        self.n_streams = n_streams
 
     def missing(self):
         return None if self.program('wan-mpi').exists() else 'wan-mpi was not built'
 
-    def job(self, link):
+    def can(self, workload):
+        if self.n_streams:
+            return workload[0] == 'fixed'
+        return workload[0] == 'slowed' or super().can(workload)
+
+    def job(self, link, n_ranks):
         lines = ['[job]', 'name = compare']
         for side in 'ab':
-            launch = ' '.join(link.command(side, ['mpirun', '-n', '{ranks}']))
+            launch = ' '.join(link.command(side, ['mpirun', *UNBOUND, '-n', '{ranks}']))
             # The words of `sh -c` are one argument.
             launch = launch.replace(f'hostname wan-{side}; exec "$@"',
                                     f"'hostname wan-{side}; exec \"$@\"'")
-            lines += [f'[site {side}]', 'ranks = 1', f'launch = {launch}',
+            lines += [f'[site {side}]', f'ranks = {n_ranks}', f'launch = {launch}',
                       f'address = {link.address(side)}']
         path = pathlib.Path(self.folder.name, 'job.ini')
         path.write_text('\n'.join(lines) + '\n')
         return path
 
-    def measure(self, link, workload):
+    def play(self, link, workload, n_streams=None):
         widespan = self.build / 'src' / 'tools' / 'widespan'
-        command = [widespan, 'run', '--job', self.job(link), self.program('wan-mpi'), '-',
-                   *workload]
-        return result_in(run(link.command('a', command), workload))
+        n_ranks, words = self.command(workload)
+        command = [widespan, 'run', '--job', self.job(link, n_ranks), *words]
+        env = {'WIDESPAN_STATS': f'json:{self.stats}'}
+        if n_streams or self.n_streams:
+            env['WIDESPAN_STREAMS'] = str(n_streams or self.n_streams)
+        if link.device == 'lo':
+            env['OMPI_MCA_oob_tcp_if_include'] = 'lo'  # what its mpirun leaves out else
+        self.stats.unlink(missing_ok=True)
+        told = results_in(run(link.command('a', command), workloads.seconds_of(workload), env))
+        if n_ranks == 1:
+            told[0]['statistics'] = self.statistics()
+        return told
+
+    def statistics(self):
+        """What the sending rank says of its link."""
+        if not self.stats.exists():
+            return None
+        ranks = map(json.loads, self.stats.read_text().splitlines())
+        return next((r['link'] for r in ranks if r.get('rank') == 0), None)
 
 
-class Launched(Peer):
+class Launched(Mpi):
     """A host MPI's own TCP: its mpirun at one end starts a process at the other."""
 
-    def __init__(self, name, build, program, mpirun, options, env):
+    def __init__(self, name, build, program, mpirun, options, env, needs):
         super().__init__(name, build)
         self.path, self.mpirun, self.options = self.program(program), mpirun, options
-        self.env = env
+        self.env, self.needs = env, needs
+        self.prefix = 'wan-mpich-' if 'mpich' in program else 'wan-'
 
     def missing(self):
         if not shutil.which(self.mpirun):
-            return f'{self.mpirun} is not there'
-        return None if self.path.exists() else f'{self.path.name} was not built'
+            return f'{self.mpirun} is not there {self.needs}'
+        return None if self.path.exists() else f'{self.path.name} was not built {self.needs}'
 
-    def measure(self, link, workload):
-        hosts = ','.join(link.address(side) for side in 'ab')
-        command = [self.mpirun, *(o.replace('HOSTS', hosts) for o in self.options), '-n', '2',
-                   self.path, '-', *workload]
+    def traffic(self):
+        return self.path
+
+    def play(self, link, workload):
+        n_ranks, words = self.command(workload)
+        hosts = ','.join(f'{link.address(side)}:{n_ranks}' for side in 'ab')
+        options = [o.replace('HOSTS', hosts).replace('@DEVICE@', link.device) for o in self.options]
+        command = [self.mpirun, *options, '-n', 2 * n_ranks, *words]
         env = dict(self.env, WAN_LINK=link.name)
-        return result_in(run(link.command('a', command), workload, env))
+        return results_in(run(link.command('a', command), workloads.seconds_of(workload), env))
 
 
-class Iperf(Peer):
-    """iperf3 with a fixed number of streams."""
-
-    PORT = 5201
-    workloads = ('stream',)
-
-    def __init__(self, n_streams, build):
-        super().__init__(f'iperf3 -P {n_streams}', build)
-        self.n_streams = n_streams
-
-    def missing(self):
-        return None if shutil.which('iperf3') else 'iperf3 is not there'
-
-    def measure(self, link, workload):
-        _, _, discard, seconds = workload
-        with subprocess.Popen(link.command('b', ['iperf3', '-s', '-1']), text=True,
-                              stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as server:
-            try:
-                await_listener(link, self.PORT)
-                output = run(link.command('a', ['iperf3', '-c', link.address('b'), '-J',
-                                                '-P', self.n_streams, '-O', int(discard),
-                                                '-t', int(seconds)]), workload)
-            finally:
-                server.kill()
-        told = json.loads(output)
-        return {'goodput_mbps': told['end']['sum_received']['bits_per_second'] / 1e6,
-                'retransmits': told['end']['sum_sent'].get('retransmits'),
-                'series_mbps': [i['sum']['bits_per_second'] / 1e6 for i in told['intervals']]}
-
-
-def all_peers(build):
+def libraries(build):
     as_rsh = str(HERE / 'as-rsh')
     root = {'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1'}
     return [
-        Widespan('Widespan', build),
+        Widespan(build),
+        *(Widespan(build, n) for n in workloads.FIXED_STREAMS),
         Sockets('Widespan path', build, 'wan-path'),
-        *(Iperf(n, build) for n in (1, 8, 32, 128)),
         Sockets('bare TCP', build, 'wan-tcp'),
-        Sockets('ZeroMQ', build, 'wan-zmq'),
+        Sockets('ZeroMQ', build, 'wan-zmq', package('libzmq3-dev')),
         Launched('Open MPI TCP', build, 'wan-mpi', 'mpirun.openmpi',
                  ['--mca', 'plm_rsh_agent', as_rsh, '--host', 'HOSTS', '--mca', 'pml', 'ob1',
-                  '--mca', 'btl', 'tcp,self', '--mca', 'btl_tcp_if_include', 'wan0',
-                  '--mca', 'oob_tcp_if_include', 'wan0'], root),
+                  '--mca', 'btl', 'tcp,self', '--mca', 'btl_tcp_if_include', '@DEVICE@',
+                  '--mca', 'oob_tcp_if_include', '@DEVICE@', *UNBOUND], root, package('openmpi-bin')),
         Launched('MPICH TCP', build, 'wan-mpich', 'mpirun.mpich',
                  ['-launcher', 'rsh', '-launcher-exec', as_rsh, '-hosts', 'HOSTS',
-                  '-env', 'UCX_TLS', 'tcp,self', '-env', 'UCX_NET_DEVICES', 'wan0'], {}),
+                  '-env', 'UCX_TLS', 'tcp,self', '-env', 'UCX_NET_DEVICES', '@DEVICE@'], {},
+                 package('mpich')),
     ]
