@@ -20,14 +20,16 @@ def draw(path, title, settings, curves):
 
 
 def over_time(path, title, by_peer):
-    """Goodput of the last round, in means of half a second."""
+    """Goodput of the last round, in means of two seconds: four messages of 64 MiB at 1 Gbit/s."""
     curves = []
     for peer, samples in by_peer.items():
         series = (samples[-1] or {}).get('series_mbps')
         if not series:
             continue
-        step, n = (1.0, 1) if peer.startswith('iperf3') else (0.1, 5)
-        rows = [(i * step, statistics.mean(series[i:i + n])) for i in range(0, len(series), n)]
+        step = 1.0 if peer.startswith('iperf3') else 0.1
+        n = round(2 / step)
+        rows = [((i + n / 2) * step, statistics.mean(series[i:i + n]))
+                for i in range(0, len(series) - n + 1, n)]
         curves.append((peer, 'with lines', rows))
     if curves:
         draw(path, title, "set xlabel 's'\nset ylabel 'Mbit/s'\nset yrange [0:*]", curves)
@@ -47,7 +49,8 @@ def over_size(path, title, by_peer):
                 curves.append((peer, 'with linespoints', rows))
         if curves:
             draw(f'{path}-{key.split("_")[0]}', title,
-                 f"set xlabel 'bytes'\nset ylabel '{label}'\nset logscale x 2\n{scale}", curves)
+                 f"set xlabel 'bytes'\nset ylabel '{label}'\nset logscale x 2\n"
+                 f"set format x '%.0b %BB'\n{scale}", curves)
 
 
 def streams_in(told):
