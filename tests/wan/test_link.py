@@ -132,6 +132,16 @@ def one_flow_can_be_slowed():
         jobs.expect(took > left * 8 / 30e6, f'{left} bytes took {took:.2f} s')
 
 
+def plain_links_carry_too():
+    for kind in ('veth', 'loopback'):
+        with new_link(kind=kind) as link:
+            came, went = between(link, 'sink', 'pour', 5000000)
+            jobs.expect(came == went, f'{kind}: {went} sent, {came} came')
+            passed = link.statistics()['ab']['passed']['bytes']
+            jobs.expect(passed >= 5000000, f'{kind}: {passed} bytes counted')
+            jobs.expect(link.tcp_counters('a')['OutSegs'] > 0, f'{kind}: no segments counted')
+
+
 def a_link_can_be_cut_and_mended():
     with new_link(rtt='2ms') as link:
         link.set('ab', cut=1)
@@ -180,6 +190,6 @@ def settings_that_make_no_sense_are_named():
 jobs.main({case.__name__: case for case in (
     round_trips_take_the_rtt, bytes_leave_at_the_rate, loss_is_as_asked,
     a_long_queue_delays_and_a_short_one_drops, a_stream_with_losses_arrives_whole,
-    the_policer_caps_each_flow, one_flow_can_be_slowed,
+    the_policer_caps_each_flow, one_flow_can_be_slowed, plain_links_carry_too,
     a_link_can_be_cut_and_mended, nothing_stays_behind,
     settings_that_make_no_sense_are_named)})
