@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tuning against a fluid model of a bottleneck: what enters beyond its rate queues, what a queue of
+ * one product of bandwidth and round trip cannot hold is lost. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "path/tune.h"
+
+#define MB 1e6
+
+struct way {
+    double capacity_bps; /* bytes a second */
+    double base_ns;
+    double stream_bps; /* what one stream can carry at most */
+    double foreign_bps; /* what others put in whatever happens */
+    double queue_bytes;
+    uint64_t now_ns;
+};
+
+static struct wsp_tune tune;
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* One interval; returns what was delivered a second. */
+static double pass(struct way *way)
+{
+    uint64_t span_ns = wsp_tune_interval_ns((uint64_t)way->base_ns);
+    double span = (double)span_ns / (double)WSP_NS_PER_S;
+    double could = smaller(tune.n * way->stream_bps, 2 * way->capacity_bps);
+    bool is_held = tune.rate_bps > 0 && tune.rate_bps < could;
+    double sent = is_held ? tune.rate_bps : could;
+    double in = sent + way->foreign_bps;
+    double room = way->capacity_bps * way->base_ns / (double)WSP_NS_PER_S;
+    bool has_queue = way->queue_bytes > 0 || in > way->capacity_bps;
+    double ours = has_queue ? way->capacity_bps * sent / in : sent;
+    way->queue_bytes = larger(0, smaller(room, way->queue_bytes + (in - way->capacity_bps) * span));
+    way->now_ns += span_ns;
+    double waits_ns = way->queue_bytes / way->capacity_bps * (double)WSP_NS_PER_S;
+    struct wsp_reading reading = {.span_ns = span_ns,
+                                  .delivered_bytes = (uint64_t)(ours * span),
+                                  .rtt_ns = (uint64_t)(way->base_ns + waits_ns),
+                                  .min_rtt_ns = (uint64_t)way->base_ns,
+                                  .n_sent = 1000,
+                                  .is_backlogged = true,
+                                  .is_held = is_held};
+    wsp_tune_step(&tune, &reading, way->now_ns);
+    return ours;
+}
+
+/* The mean over the last of so many seconds; the queue's mean as well, in round trips. */
+static double run(struct way *way, double seconds, double *queue)
+{
+    double sum = 0, queues = 0;
+    unsigned n = 0;
+    uint64_t end_ns = way->now_ns + (uint64_t)(seconds * (double)WSP_NS_PER_S);
+    while (way->now_ns < end_ns) {
+        double bps = pass(way);
+        if (end_ns - way->now_ns > 5 * WSP_NS_PER_S)
+            continue;
+        sum += bps;
+        queues += way->queue_bytes / way->capacity_bps * (double)WSP_NS_PER_S / way->base_ns;
+        n++;
+    }
+    if (queue)
+        *queue = queues / n;
+    return sum / n;
+}
+
+static struct way begin(double rtt_ms, double capacity, double stream)
+{
+    wsp_tune_init(&tune, 256);
+    tune.n = wsp_tune_guess((uint64_t)(rtt_ms * (double)WSP_NS_PER_MS), UINT64_C(1) << 30);
+    return (struct way){.capacity_bps = capacity,
+                        .base_ns = rtt_ms * (double)WSP_NS_PER_MS,
+                        .stream_bps = stream,
+                        .now_ns = WSP_NS_PER_S};
+}
+
+START_TEST(a_full_bottleneck_gets_what_it_takes_and_a_short_queue)
+{
+    struct way way = begin(30, 120 * MB, 60 * MB);
+    double queue, bps = run(&way, 40, &queue);
+    ck_assert(bps > 0.97 * 120 * MB);
+    ck_assert(bps > 0.97 * 120 * MB);
+    ck_assert(queue < 0.25);
+    ck_assert_int_eq(tune.limit, WSP_LIMIT_LINK);
+}
+END_TEST
+
+START_TEST(where_one_stream_carries_little_more_are_used)
+{
+    struct way way = begin(100, 120 * MB, 0.9 * MB);
+    double bps = run(&way, 25, NULL);
+    ck_assert(bps > 0.95 * 120 * MB);
+    ck_assert(tune.n >= 120);
+}
+END_TEST
+
+START_TEST(streams_that_are_not_needed_are_given_up)
+{
+    struct way way = begin(30, 120 * MB, 80 * MB);
+    ck_assert_uint_eq(tune.n, 20);
+    run(&way, 30, NULL);
+    ck_assert(tune.n >= 2 && tune.n <= 4);
+}
+END_TEST
+
+START_TEST(more_streams_are_not_kept_where_they_bring_nothing)
+{
+    struct way way = begin(1, 120 * MB, 120 * MB);
+    way.capacity_bps = 1200 * MB; /* not the way: the program gives no more */
+    way.stream_bps = 100 * MB;
+    for (int i = 0; i < 2000; i++) {
+        way.stream_bps = 100 * MB / tune.n;
+        pass(&way);
+    }
+    ck_assert_uint_eq(tune.n, 1);
+}
+END_TEST
+
+START_TEST(a_queue_of_others_is_not_held_back_for)
+{
+    struct way way = begin(30, 120 * MB, 60 * MB);
+    way.foreign_bps = 130 * MB; /* fills the queue whatever we do */
+    run(&way, 15, NULL);
+    ck_assert_int_eq((int)tune.rate_bps, 0);
+    way.foreign_bps = 0;
+    double queue;
+    ck_assert(run(&way, 40, &queue) > 0.97 * 120 * MB);
+    ck_assert(queue < 0.25);
+}
+END_TEST
+
+START_TEST(a_bottleneck_that_widens_is_found)
+{
+    struct way way = begin(30, 60 * MB, 60 * MB);
+    run(&way, 15, NULL);
+    way.capacity_bps = 120 * MB;
+    ck_assert(run(&way, 15, NULL) > 0.95 * 120 * MB);
+    way.capacity_bps = 40 * MB;
+    double queue;
+    ck_assert(run(&way, 15, &queue) > 0.97 * 40 * MB);
+    ck_assert(queue < 0.25);
+}
+END_TEST
+
+START_TEST(what_is_set_by_hand_stays)
+{
+    struct way way = begin(30, 120 * MB, 10 * MB);
+    tune.n = 7;
+    tune.rate_bps = 50 * MB;
+    tune.is_n_fixed = tune.is_rate_fixed = true;
+    run(&way, 10, NULL);
+    ck_assert_uint_eq(tune.n, 7);
+    ck_assert_int_eq((int)(tune.rate_bps / MB), 50);
+    ck_assert_int_eq(tune.limit, WSP_LIMIT_PACING);
+}
+END_TEST
+
+START_TEST(a_first_number_fits_the_way_and_the_message)
+{
+    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 26), 64);
+    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 18), 4);
+    ck_assert_uint_eq(wsp_tune_guess(50 * WSP_NS_PER_US, UINT64_C(1) << 26), 1);
+}
+END_TEST
+
+void test_cases(TCase *cases)
+{
+    tcase_add_test(cases, a_full_bottleneck_gets_what_it_takes_and_a_short_queue);
+    tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
+    tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
+    tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
+    tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
+    tcase_add_test(cases, a_bottleneck_that_widens_is_found);
+    tcase_add_test(cases, what_is_set_by_hand_stays);
+    tcase_add_test(cases, a_first_number_fits_the_way_and_the_message);
+}
