@@ -24,7 +24,7 @@
 #define YOUNG      8  /* so many intervals the capacity is taken as it is seen */
 #define CLEAR_MOST 12 /* for so many the pace is still taken for the bottleneck's */
 /* Intervals with a queue that no holding back shrinks: it is others'. */
-#define OTHERS        10
+#define OTHERS        12
 #define LET_GO_NS     (10 * WSP_NS_PER_S)
 #define LET_GO_MAX_NS (80 * WSP_NS_PER_S)
 
@@ -76,7 +76,8 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
     if (!is_empty && is_young)
         tune->capacity_bps = larger(tune->capacity_bps, bps);
     else if (queue > aim || (!is_empty && bps > tune->capacity_bps))
-        tune->capacity_bps += within((bps - tune->capacity_bps) / 4, -tune->capacity_bps, most);
+        tune->capacity_bps += within((bps - tune->capacity_bps) / (tune->n_crowded ? 2 : 4),
+                                     -tune->capacity_bps, most);
     else if (is_empty && reading->is_held)
         tune->capacity_bps += most;
     if (tune->capacity_bps > ABOVE * tune->peak_bps)
