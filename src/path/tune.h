@@ -76,9 +76,10 @@ struct wsp_tune {
     double last_bps;     /* of the last interval */
     double peak_bps;     /* the best of late; fades slowly */
     bool is_paced;
-    unsigned n_crowded; /* intervals with a long queue, one after another */
-    unsigned n_clear;   /* intervals held back without any */
-    unsigned n_paced;   /* intervals since the pace is ours */
+    unsigned n_crowded;    /* intervals with a long queue, one after another */
+    double least_queue_ns; /* of them */
+    unsigned n_clear;      /* intervals held back without any */
+    unsigned n_paced;      /* intervals since the pace is ours */
     uint64_t let_go_until_ns, let_go_ns;
     /* Number. */
     enum wsp_trial trial;

@@ -25,6 +25,7 @@
 #define CLEAR_MOST 12 /* for so many the pace is still taken for the bottleneck's */
 /* Intervals with a queue that no holding back shrinks: it is others'. */
 #define OTHERS        12
+#define SHRINKING     0.95
 #define LET_GO_NS     (10 * WSP_NS_PER_S)
 #define LET_GO_MAX_NS (80 * WSP_NS_PER_S)
 
@@ -84,6 +85,16 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
         tune->capacity_bps = ABOVE * tune->peak_bps;
 }
 
+/* Intervals in which a queue has not become shorter. What is in our sockets still goes out, so it
+ * may take a while. */
+static void count_crowded(struct wsp_tune *tune, double queue, bool is_crowded)
+{
+    bool is_shrinking = tune->n_crowded == 0 || queue < SHRINKING * tune->least_queue_ns;
+    if (is_shrinking)
+        tune->least_queue_ns = queue;
+    tune->n_crowded = !is_crowded ? 0 : is_shrinking ? 1 : tune->n_crowded + 1;
+}
+
 /* The burst ends: what is delivered says little, but the queue is real. */
 static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool is_crowded,
                          uint64_t now_ns)
@@ -113,7 +124,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     if (!tune->is_paced)
         return is_full;
 
-    tune->n_crowded = queue > crowded ? tune->n_crowded + 1 : 0;
+    count_crowded(tune, queue, queue > crowded);
     if (tune->n_crowded >= OTHERS) {
         let_go(tune, now_ns);
         return true;
