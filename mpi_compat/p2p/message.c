@@ -127,8 +127,7 @@ int wide_Improbe(int source, int tag, MPI_Comm handle, int *flag, MPI_Message *m
     int code = look(comm, source, tag, flag, message, status);
     if (code || *flag)
         return code;
-    struct wsp_pause pause = {0};
-    wsp_progress(&pause);
+    wsp_progress_once();
     return look(comm, source, tag, flag, message, status);
 }
 

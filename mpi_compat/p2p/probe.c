@@ -60,8 +60,7 @@ int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *sta
     int code = look(comm, way, source, home_rank, tag, flag, status);
     if (code || *flag)
         return code;
-    struct wsp_pause pause = {0};
-    wsp_progress(&pause);
+    wsp_progress_once();
     return look(comm, way, source, home_rank, tag, flag, status);
 }
 

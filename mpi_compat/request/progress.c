@@ -7,28 +7,106 @@
 
 #include <sched.h>
 
-/* Rounds without anything new before the thread yields, and before it sleeps a little in the
- * link's poll. A message from home is seen at the latest when that sleep ends. */
-#define N_SPIN   64
-#define N_YIELD  2000
-#define SLEEP_NS (100 * WSP_NS_PER_US)
+/* A wait looks again and again, then sleeps in the link's poll. Where there are other ranks at
+ * home, whose messages may need each look of ours and do not end a sleep, it looks long and sleeps
+ * for short. A rank that is alone at its site loses nothing by sleeping soon. */
+#define LOOKS_BEFORE_SLEEP 2000
+#define SPIN_NS            WSP_NS_PER_MS
+#define SLEEP_MIN_NS       (100 * WSP_NS_PER_US)
+#define SLEEP_MAX_NS       WSP_NS_PER_MS
+
+/* Looks between two yields. A yield that takes long says that others want this processor: then it
+ * is offered after each look, for one of them may be the rank that is to answer. One that takes
+ * very long says that they do not give it back; a sleeper is woken at once, so then waits sleep. */
+#define LOOKS_MAX     32
+#define YIELD_LONG_NS (3 * WSP_NS_PER_US)
+#define YIELD_LOST_NS (300 * WSP_NS_PER_US)
+#define WAITS_CROWDED 256 /* before it is tried again */
+
+/* A site of one rank hears nothing from home but what it says to itself. */
+#define LOOKS_PER_HOME 16
+
+static _Thread_local struct {
+    unsigned n_allowed, n_done; /* looks between two yields */
+    unsigned n_crowded;         /* looks without news that are to sleep at once */
+    unsigned n_for_home;        /* since the host was driven last */
+} looks = {.n_allowed = LOOKS_MAX};
+
+static void give_way(void)
+{
+    if (++looks.n_done <= looks.n_allowed)
+        return;
+    looks.n_done = 0;
+    uint64_t before_ns = wsp_clock_now_ns();
+    sched_yield();
+    uint64_t span_ns = wsp_clock_now_ns() - before_ns;
+    if (span_ns > YIELD_LOST_NS)
+        looks.n_crowded = WAITS_CROWDED;
+    if (span_ns > YIELD_LONG_NS)
+        looks.n_allowed = 0;
+    else if (looks.n_allowed < LOOKS_MAX)
+        looks.n_allowed++;
+}
+
+/* How long a rank that is alone waits for the link; 0: it looks. */
+static uint64_t patience_alone_ns(uint64_t idle_ns)
+{
+    if (looks.n_crowded > 0)
+        looks.n_crowded--;
+    else if (idle_ns < SPIN_NS && !wsp_link_is_streaming(wsp_job.link))
+        return 0;
+    return SLEEP_MAX_NS;
+}
+
+static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)
+{
+    if (pause->n_idle == 0)
+        return 0;
+    uint64_t idle_ns = now_ns - pause->idle_ns, span_ns = idle_ns / 8;
+    if (wsp_job.home_size == 1)
+        return patience_alone_ns(idle_ns);
+    if (pause->n_idle < LOOKS_BEFORE_SLEEP)
+        return 0;
+    return span_ns < SLEEP_MIN_NS ? SLEEP_MIN_NS : span_ns > SLEEP_MAX_NS ? SLEEP_MAX_NS : span_ns;
+}
 
 static void drive_link(struct wsp_pause *pause)
 {
-    bool is_news = wsp_link_progress(wsp_job.link, pause->n_idle < N_YIELD ? 0 : SLEEP_NS);
-    pause->n_idle = is_news ? 0 : pause->n_idle + 1;
-    if (!is_news && pause->n_idle > N_SPIN && pause->n_idle < N_YIELD)
-        sched_yield();
+    uint64_t now_ns = wsp_clock_now_ns(), wait_ns = patience_ns(pause, now_ns);
+    bool is_news = wsp_link_progress(wsp_job.link, wait_ns);
+    if (wait_ns > 0)
+        looks.n_for_home = LOOKS_PER_HOME;
+    if (is_news)
+        pause->n_idle = 0;
+    else if (pause->n_idle++ == 0)
+        pause->idle_ns = now_ns;
+    if (!is_news && wait_ns == 0)
+        give_way();
+}
+
+static void drive_home(void)
+{
+    int is_there;
+    looks.n_for_home = 0;
+    host.Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, wsp_job.self, &is_there, MPI_STATUS_IGNORE);
 }
 
 void wsp_progress(struct wsp_pause *pause)
 {
-    int is_there;
     wsp_wildcard_settle();
-    host.Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, wsp_job.self, &is_there, MPI_STATUS_IGNORE);
+    if (wsp_job.home_size > 1 || ++looks.n_for_home >= LOOKS_PER_HOME)
+        drive_home();
     if (wsp_coll_progress())
         pause->n_idle = 0;
     drive_link(pause);
+}
+
+void wsp_progress_once(void)
+{
+    wsp_wildcard_settle();
+    drive_home();
+    wsp_coll_progress();
+    wsp_link_progress(wsp_job.link, 0);
 }
 
 void wsp_progress_glance(void)

@@ -12,12 +12,16 @@
 
 /* How a wait spins, yields and sleeps; one per wait, starts as all zero. */
 struct wsp_pause {
-    unsigned n_idle;
+    unsigned n_idle;  /* rounds without news */
+    uint64_t idle_ns; /* when the first of them was */
 };
 
-/* One round: settles wildcards, drives the host once and the link once; when many rounds in a row
- * brought nothing, gives up the processor for a moment. */
+/* One round: settles wildcards, drives the host once and the link once; when it brought nothing,
+ * gives up the processor for a moment. */
 void wsp_progress(struct wsp_pause *pause);
+
+/* The same for a call that looks and returns: never gives up the processor. */
+void wsp_progress_once(void);
 
 /* For a call that looks at the host's side only and returns: does what this thread alone can do,
  * so that a program that polls at home drives what is wide, too. */

@@ -52,9 +52,8 @@ int wide_Test(MPI_Request *handle, int *flag, MPI_Status *status)
             wsp_note_show(request);
         return code;
     }
-    struct wsp_pause pause = {0};
     if (!wsp_request_is_done(request))
-        wsp_progress(&pause);
+        wsp_progress_once();
     *flag = wsp_request_is_done(request);
     return *flag ? finish(request, handle, status) : MPI_SUCCESS;
 }
@@ -69,9 +68,8 @@ int wide_Request_get_status(MPI_Request handle, int *flag, MPI_Status *status)
             wsp_status_translate(request->comm, status);
         return code;
     }
-    struct wsp_pause pause = {0};
     if (!wsp_request_is_done(request))
-        wsp_progress(&pause);
+        wsp_progress_once();
     *flag = wsp_request_is_done(request);
     if (*flag)
         wsp_request_peek(request, status);

@@ -157,9 +157,8 @@ int wide_Testall(int count, MPI_Request *requests, int *flag, MPI_Status *status
         return host.Testall(count, requests, flag, statuses);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
-    struct wsp_pause pause = {0};
     if (!all_wide_done(&batch))
-        wsp_progress(&pause);
+        wsp_progress_once();
     else
         wsp_progress_glance();
     int code = MPI_SUCCESS;

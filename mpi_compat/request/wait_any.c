@@ -73,10 +73,9 @@ int wide_Testany(int count, MPI_Request *requests, int *index, int *flag, MPI_St
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
     int code = MPI_SUCCESS;
-    struct wsp_pause pause = {0};
     *flag = any_once(&batch, index, status, &code);
     if (!*flag) {
-        wsp_progress(&pause);
+        wsp_progress_once();
         *flag = any_once(&batch, index, status, &code);
     }
     if (!*flag)
@@ -180,9 +179,8 @@ int wide_Testsome(int count, MPI_Request *requests, int *outcount, int *indices,
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
     struct harvest harvest = {.indices = indices, .statuses = statuses};
-    struct wsp_pause pause = {0};
     if (!some_once(&batch, &harvest, outcount)) {
-        wsp_progress(&pause);
+        wsp_progress_once();
         some_once(&batch, &harvest, outcount);
     }
     wsp_batch_close(&batch);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who drives the sockets. A round is: look what is ready, run the callbacks; it needs the lock, so
- * there is one driver at a time. The I/O thread sleeps in an outer epoll that looks at the loop. A
- * program thread that waits does rounds itself; as long as it comes back within a millisecond the
- * I/O thread leaves the loop to it (is_armed false: no wake-up for each message) and only glances
- * at the clock. A program that computes gets its I/O thread back after that millisecond. */
+ * there is one driver at a time. Most rounds of a program thread do not ask what is ready: they
+ * read from the stream that spoke last, which in a ping-pong is the one that answers. The I/O
+ * thread sleeps in an outer epoll that looks at the loop. A program thread that waits does rounds
+ * itself; as long as it comes back within a millisecond the I/O thread leaves the loop to it
+ * (is_armed false: no wake-up for each message) and only glances at the clock. A program that
+ * computes gets its I/O thread back after that millisecond. */
 #include "link/link_internal.h"
 
 #include "base/clock.h"
@@ -16,10 +18,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define LEASE_NS  WSP_NS_PER_MS /* a program thread keeps the loop for so long */
-#define LEASE_MS  1
-#define DRIVEN_MS 4                     /* glances at the clock while a program thread waits */
-#define PAUSE_NS  (500 * WSP_NS_PER_MS) /* so late, and we were stopped, not just slow */
+#define LEASE_NS     WSP_NS_PER_MS /* a program thread keeps the loop for so long */
+#define LEASE_MS     1
+#define DRIVEN_MS    4                     /* glances at the clock while a program thread waits */
+#define PAUSE_NS     (500 * WSP_NS_PER_MS) /* so late, and we were stopped, not just slow */
+#define HOT_TURNS    4                     /* one round of so many looks at all streams */
+#define STREAMING_NS WSP_NS_PER_MS         /* after a large payload moved, more is expected */
 
 /* What a thread has seen of a link's happenings, so that none is slept through. */
 static _Thread_local struct {
@@ -106,6 +110,18 @@ static int round_now(struct wsp_link *link, uint64_t now_ns)
     return dispatch(link, wsp_loop_wait(link->loop, 0), now_ns);
 }
 
+/* The same, but mostly the stream that spoke last is all that is looked at. */
+static int round_hot(struct wsp_link *link, uint64_t now_ns)
+{
+    bool is_due = wsp_loop_deadline(link->loop) <= now_ns;
+    if (!link->hot || is_due || ++link->n_hot_turns % HOT_TURNS == 0)
+        return round_now(link, now_ns);
+    if (!wsp_stream_try(link->hot))
+        return 0;
+    wsp_driver_tell(link);
+    return 1;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -165,7 +181,7 @@ static bool drive(struct wsp_link *link, uint64_t timeout_ns)
         return look(link);
     }
     link->program_ns = now_ns;
-    int n_ready = round_now(link, now_ns);
+    int n_ready = round_hot(link, now_ns);
     if (n_ready == 0 && timeout_ns > 0 && !look(link))
         n_ready = round_wait(link, now_ns, timeout_ns);
     wsp_driver_check_deadline(link);
@@ -178,6 +194,12 @@ bool wsp_link_progress(struct wsp_link *link, uint64_t timeout_ns)
     bool is_news = !link->is_inert && drive(link, timeout_ns);
     wsp_link_unlock(link);
     return is_news;
+}
+
+bool wsp_link_is_streaming(const struct wsp_link *link)
+{
+    uint64_t moved_ns = atomic_load_explicit(&link->bulk_ns, memory_order_relaxed);
+    return moved_ns && wsp_clock_now_ns() - moved_ns < STREAMING_NS;
 }
 
 static void arm(struct wsp_link *link, bool is_armed)

@@ -105,6 +105,9 @@ void wsp_link_declare_lost(struct wsp_link *link, uint32_t rank);
  * timeout_ns for something to happen. Returns true if anything happened. If another thread drives
  * already, waits for it instead. */
 bool wsp_link_progress(struct wsp_link *link, uint64_t timeout_ns);
+/* Without the lock: true while large payloads move, so that a thread that waits does better to
+ * sleep until there is much to read or to write than to look every moment. */
+bool wsp_link_is_streaming(const struct wsp_link *link);
 /* Without the lock: makes a thread that waits in wsp_link_progress return. */
 void wsp_link_wake(struct wsp_link *link);
 

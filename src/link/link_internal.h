@@ -15,6 +15,7 @@
 #include "wire/handshake.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define WSP_ADDRESSES_PER_HOST 4
 #define WSP_READ_BUFFER        (64 * 1024)
@@ -166,6 +167,10 @@ struct wsp_link {
     unsigned n_waiting;                    /* threads behind the one in the loop */
     pthread_cond_t round_done;
     uint64_t happened; /* counts what a waiting thread may want to look at */
+    struct wsp_stream
+        *hot; /* the stream that spoke last; NULL: none, or nothing is to be read so */
+    unsigned n_hot_turns;
+    atomic_uint_fast64_t bulk_ns; /* when a large payload last moved */
 
     struct wsp_node fork_node; /* in the list of all links (fork.c) */
     /* The first stream of a path is about to come up; may be NULL. */
@@ -236,6 +241,8 @@ wsp_err wsp_stream_write(struct wsp_stream *stream) WSP_MUST_USE;
 void wsp_stream_unpin(struct wsp_stream *stream);
 bool wsp_writer_is_idle(const struct wsp_writer *writer);
 wsp_err wsp_stream_read(struct wsp_stream *stream) WSP_MUST_USE;
+/* Reads what is there without having been told that anything is; true if something was. */
+bool wsp_stream_try(struct wsp_stream *stream);
 wsp_err wsp_stream_take(struct wsp_stream *stream, const uint8_t *bytes,
                         size_t length) WSP_MUST_USE;
 

@@ -56,6 +56,8 @@ static bool is_over(const struct wsp_stream *stream)
 static wsp_err payload_came(struct wsp_stream *stream, size_t n, uint64_t now_ns)
 {
     struct wsp_landing *landing = &stream->reader.landing;
+    if (stream->reader.is_bulk)
+        atomic_store_explicit(&stream->peer->link->bulk_ns, now_ns, memory_order_relaxed);
     if (landing->where)
         landing->where = (uint8_t *)landing->where + n;
     landing->length -= n;
@@ -118,19 +120,42 @@ static wsp_err read_away(struct wsp_stream *stream)
     return err == WSP_ERR_AGAIN ? WSP_OK : err;
 }
 
+static wsp_err read_turn(struct wsp_stream *stream, size_t *total)
+{
+    size_t n = 0;
+    bool was_short = false;
+    *total = 0;
+    while (*total < TURN_BYTES && !was_short && !is_over(stream)) {
+        wsp_err err = read_once(stream, &n, &was_short);
+        if (err)
+            return err == WSP_ERR_AGAIN ? WSP_OK : err;
+        *total += n;
+    }
+    return WSP_OK;
+}
+
 wsp_err wsp_stream_read(struct wsp_stream *stream)
 {
-    size_t total = 0, n = 0;
-    bool was_short = false;
+    size_t total;
     if (stream->is_shut)
         return read_away(stream);
     if (stream->peer->link->emulator)
         return wsp_emulator_read(stream);
-    while (total < TURN_BYTES && !was_short && !is_over(stream)) {
-        wsp_err err = read_once(stream, &n, &was_short);
-        if (err)
-            return err == WSP_ERR_AGAIN ? WSP_OK : err;
-        total += n;
-    }
-    return WSP_OK;
+    stream->peer->link->hot = stream;
+    return read_turn(stream, &total);
+}
+
+bool wsp_stream_try(struct wsp_stream *stream)
+{
+    struct wsp_link *link = stream->peer->link;
+    size_t total = 0;
+    wsp_link_enter(link);
+    wsp_err err = stream->is_shut ? WSP_OK : read_turn(stream, &total);
+    if (err)
+        wsp_stream_fail(stream, err);
+    bool is_news = err || total > 0;
+    if (is_news)
+        wsp_peer_touch(stream->peer);
+    wsp_link_leave(link);
+    return is_news;
 }

@@ -21,6 +21,8 @@ static void detach(struct wsp_stream *stream)
 {
     if (stream->fd < 0)
         return;
+    if (stream->peer->link->hot == stream)
+        stream->peer->link->hot = NULL;
     wsp_watch_remove(&stream->watch);
     wsp_link_close_descriptor(stream->peer->link, stream->fd);
     stream->fd = -1;

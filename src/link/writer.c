@@ -135,6 +135,7 @@ wsp_err wsp_stream_write(struct wsp_stream *stream)
         account(stream, n, now_ns);
         if (n < wanted) {
             writer->is_blocked = true;
+            atomic_store_explicit(&stream->peer->link->bulk_ns, now_ns, memory_order_relaxed);
             return WSP_OK;
         }
     }

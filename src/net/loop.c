@@ -8,6 +8,7 @@
 #include "net/timers.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -160,8 +161,21 @@ static int timeout_ms(uint64_t timeout_ns)
     return ms > 3600000 ? 3600000 : (int)ms;
 }
 
+/* epoll_wait counts in milliseconds. */
+static bool is_ready_within(const struct wsp_loop *loop, uint64_t timeout_ns)
+{
+    struct pollfd poll_fd = {.fd = loop->epoll_fd, .events = POLLIN};
+    struct timespec timeout = {.tv_nsec = (long)timeout_ns};
+    return ppoll(&poll_fd, 1, &timeout, NULL) > 0;
+}
+
 int wsp_loop_wait(struct wsp_loop *loop, uint64_t timeout_ns)
 {
+    if (timeout_ns > 0 && timeout_ns < WSP_NS_PER_MS) {
+        if (!is_ready_within(loop, timeout_ns))
+            return loop->n_events = 0;
+        timeout_ns = 0;
+    }
     int n = epoll_wait(loop->epoll_fd, loop->events, EVENTS_AT_ONCE, timeout_ms(timeout_ns));
     loop->n_events = n < 0 ? 0 : n;
     return loop->n_events;
