@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "match/match.h"
 #include "base/map.h"
+#include "base/spares.h"
 #include "init/job.h"
 
 #include <stdlib.h>
@@ -25,6 +26,8 @@ static struct wsp_map contexts; /* id -> struct context */
 static struct wsp_list claimed = {
     {&claimed.head, &claimed.head}}; /* arrivals taken by MPI_Mprobe */
 
+static struct wsp_spares arrivals; /* blocks of those that are over */
+
 atomic_int wsp_match_n_open;
 atomic_int wsp_match_n_candidates;
 atomic_uint wsp_match_n_arrived;
@@ -37,6 +40,11 @@ static struct wsp_posted *posted_of(struct wsp_node *node)
 static struct wsp_arrival *arrival_of(struct wsp_node *node)
 {
     return WSP_CONTAINER(node, struct wsp_arrival, node);
+}
+
+static void free_arrival(struct wsp_arrival *arrival)
+{
+    wsp_spares_give(&arrivals, arrival, sizeof *arrival);
 }
 
 static struct context *context_get(uint64_t id)
@@ -82,7 +90,7 @@ static void join(struct wsp_posted *posted, struct wsp_arrival *arrival)
     wsp_count_received(posted->function, posted->envelope.length);
     uint32_t source = arrival->world_source;
     struct wsp_rx *rx = arrival->rx;
-    free(arrival);
+    free_arrival(arrival);
     if (rx)
         wsp_link_accept(wsp_job.link, source, rx, posted->buffer, posted->capacity, &posted->op);
     else
@@ -119,7 +127,7 @@ static void arrived(void *user, uint32_t source, struct wsp_rx *rx,
                     const struct wsp_envelope *envelope)
 {
     struct context *context = context_get(envelope->context);
-    struct wsp_arrival *arrival = malloc(sizeof *arrival);
+    struct wsp_arrival *arrival = wsp_spares_take(&arrivals, sizeof *arrival);
     if (!context || !arrival)
         wsp_job_abort(1, "out of memory for the envelope of a wide message");
     *arrival = (struct wsp_arrival){.world_source = source, .rx = rx, .envelope = *envelope};
@@ -158,7 +166,7 @@ static bool withdraw(void *user, uint32_t source, struct wsp_rx *rx)
     if (!search.found)
         return false;
     wsp_node_remove(&search.found->node);
-    free(search.found);
+    free_arrival(search.found);
     return true;
 }
 
@@ -170,7 +178,7 @@ static void drop_from(struct wsp_list *list, uint32_t rank)
         if (arrival->world_source != rank)
             continue;
         wsp_node_remove(node);
-        free(arrival);
+        free_arrival(arrival);
     }
 }
 
@@ -193,7 +201,7 @@ static void lose_in_context(uint64_t id, void *value, void *user)
     drop_from(&context->unexpected, rank);
     drop_from(&context->held, rank);
     if (context->open && context->open->candidate->world_source == rank) {
-        free(take_candidate(context, context->open));
+        free_arrival(take_candidate(context, context->open));
         release_held(context);
     }
     WSP_LIST_EACH_SAFE(node, &context->posted)
@@ -314,7 +322,7 @@ static void free_list(struct wsp_list *list)
 {
     struct wsp_node *node;
     while ((node = wsp_list_pop_front(list)))
-        free(arrival_of(node));
+        free_arrival(arrival_of(node));
 }
 
 void wsp_match_forget(uint64_t context_id)
@@ -327,7 +335,7 @@ void wsp_match_forget(uint64_t context_id)
         struct wsp_arrival *arrival = arrival_of(node);
         static struct wsp_op nowhere; /* read away; nobody waits for it */
         wsp_link_accept(wsp_job.link, arrival->world_source, arrival->rx, NULL, 0, &nowhere);
-        free(arrival);
+        free_arrival(arrival);
     }
     free_list(&context->held);
     free(context);
@@ -339,7 +347,7 @@ static void free_context(uint64_t id, void *value, void *user)
     free_list(&context->unexpected);
     free_list(&context->held);
     if (context->open)
-        free(context->open->candidate);
+        free_arrival(context->open->candidate);
     free(context);
 }
 
@@ -348,6 +356,7 @@ void wsp_match_fini(void)
     wsp_map_each(&contexts, free_context, NULL);
     wsp_map_fini(&contexts);
     free_list(&claimed);
+    wsp_spares_fini(&arrivals);
     atomic_store(&wsp_match_n_open, 0);
     atomic_store(&wsp_match_n_candidates, 0);
 }

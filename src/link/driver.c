@@ -29,7 +29,7 @@
 static _Thread_local struct {
     const struct wsp_link *link;
     uint64_t happened;
-} seen;
+} seen __attribute__((tls_model("initial-exec")));
 
 void wsp_driver_tell(struct wsp_link *link)
 {

@@ -138,7 +138,8 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
                                                  .connect_ns = wsp_opt_number(WSP_OPT_CONNECT_TIME),
                                                  .hold_timers = wsp_opt_number(WSP_OPT_HOLD_TIMERS),
                                                  .unexpected = &link->unexpected,
-                                                 .replay = &link->replay};
+                                                 .replay = &link->replay,
+                                                 .spares = &link->spares};
     obey_hand(link);
     link->unexpected.limit_bytes = wsp_opt_number(WSP_OPT_UNEXPECTED_MEMORY);
     link->replay.limit_bytes = wsp_opt_number(WSP_OPT_REPLAY_MEMORY);
@@ -336,6 +337,7 @@ void wsp_link_close(struct wsp_link **at)
     free_peers(link);
     wsp_emulator_close(link);
     wsp_hosts_free(link);
+    wsp_spares_fini(&link->spares);
     wsp_map_fini(&link->descriptors);
     wsp_map_fini(&link->gone_nonces);
     wsp_loop_close(&link->loop);

@@ -143,6 +143,7 @@ struct wsp_link {
     struct wsp_timer listener_timer; /* rests while descriptors are short */
     struct wsp_peer **peers;         /* by rank; NULL: never met */
     struct wsp_budget unexpected, replay;
+    struct wsp_spares spares;
     unsigned depth; /* of wsp_link_enter */
     struct wsp_list due, touched, guests;
     unsigned n_guests;

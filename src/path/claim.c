@@ -12,10 +12,16 @@ static struct wsp_claim *claim_of(struct wsp_end *end, unsigned index)
     return &end->slots[index]->claim;
 }
 
-/* Frees what the claim owns. */
-static void clear(struct wsp_claim *claim)
+void wsp_chunk_free(struct wsp_end *end, struct wsp_chunk *chunk)
 {
-    free(claim->chunk);
+    if (chunk)
+        wsp_spares_give(end->config.spares, chunk, sizeof *chunk + chunk->length);
+}
+
+/* Frees what the claim owns. */
+static void clear(struct wsp_end *end, struct wsp_claim *claim)
+{
+    wsp_chunk_free(end, claim->chunk);
     free(claim->where);
     *claim = (struct wsp_claim){0};
 }
@@ -26,7 +32,7 @@ static void turn_away(struct wsp_end *end, unsigned index, enum wsp_claim_kind k
     struct wsp_claim *claim = claim_of(end, index);
     if (!WSP_PLANTED(LANDING) || claim->kind != WSP_CLAIM_PLACE)
         end->config.handler->sink(end->config.user, index);
-    clear(claim);
+    clear(end, claim);
     claim->kind = kind;
 }
 
@@ -85,10 +91,10 @@ static bool has_chargeable(const struct wsp_end *end, const struct wsp_frame *fr
     return !(frame->flags & WSP_FRAME_CHARGED) || frame->length <= wsp_grant_unused(&end->grant);
 }
 
-static wsp_err make_chunk(struct wsp_claim *claim, const struct wsp_frame *frame,
-                          struct wsp_landing *landing)
+static wsp_err make_chunk(struct wsp_end *end, struct wsp_claim *claim,
+                          const struct wsp_frame *frame, struct wsp_landing *landing)
 {
-    struct wsp_chunk *chunk = malloc(sizeof *chunk + frame->length);
+    struct wsp_chunk *chunk = wsp_spares_take(end->config.spares, sizeof *chunk + frame->length);
     if (!chunk)
         return WSP_ERR_NO_MEMORY;
     chunk->offset = frame->offset;
@@ -127,7 +133,7 @@ static wsp_err choose(struct wsp_end *end, unsigned index, struct wsp_landing *l
     if (is_shared || (rx->is_accepted && stop > rx->capacity))
         return make_scratch(claim, frame, landing);
     if (!rx->is_accepted)
-        return make_chunk(claim, frame, landing);
+        return make_chunk(end, claim, frame, landing);
     claim->kind = WSP_CLAIM_PLACE;
     landing->where = rx->buffer + frame->offset;
     return WSP_OK;
@@ -199,7 +205,7 @@ static wsp_err put(struct wsp_end *end, struct wsp_claim *claim, const struct ws
     if (claim->kind == WSP_CLAIM_SCRATCH) {
         struct wsp_claim aside = *claim;
         struct wsp_landing landing;
-        wsp_err err = make_chunk(claim, frame, &landing);
+        wsp_err err = make_chunk(end, claim, frame, &landing);
         if (err)
             return err;
         memcpy(claim->chunk->data, aside.where, frame->length);
@@ -237,7 +243,7 @@ static wsp_err land(struct wsp_end *end, unsigned index, uint64_t now_ns)
     bool is_stored = claim->kind != WSP_CLAIM_UNWANTED && claim->kind != WSP_CLAIM_PLACE &&
                      !rx->is_accepted && !rx->is_withdrawn;
     wsp_err err = put(end, claim, frame);
-    clear(claim);
+    clear(end, claim);
     if (err)
         return err;
     wsp_reorder_add(&end->window, frame->segment);
@@ -260,7 +266,7 @@ wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
     struct wsp_slot *slot = end->slots[index];
     struct wsp_claim *claim = claim_of(end, index);
     if (wsp_reorder_has(&end->window, slot->frame.segment)) {
-        clear(claim);
+        clear(end, claim);
         end->stats.segments_duplicate++;
         wsp_ack_note(end, index, 0, true);
         return WSP_OK;
@@ -269,7 +275,7 @@ wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
         return WSP_ERR_PROTOCOL; /* another segment had the same bytes */
     const uint8_t *payload = payload_of(claim, &slot->frame);
     if (payload && wsp_frame_checksum(&slot->frame, payload) != slot->frame.checksum) {
-        clear(claim);
+        clear(end, claim);
         return damaged(end, index, now_ns);
     }
     return land(end, index, now_ns);
@@ -278,7 +284,7 @@ wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns)
 void wsp_claim_drop(struct wsp_end *end, unsigned index)
 {
     end->slots[index]->has_frame = false;
-    clear(claim_of(end, index));
+    clear(end, claim_of(end, index));
 }
 
 void wsp_claim_withdraw(struct wsp_end *end, struct wsp_rx *rx)

@@ -9,7 +9,7 @@ static wsp_err check_config(const struct wsp_end_config *config)
     bool ok = config->streams_first >= 1 && config->streams_first <= config->streams_max &&
               config->streams_max <= WSP_STREAMS_MAX && config->segment_bytes >= 1 &&
               config->segment_bytes <= WSP_PAYLOAD_MAX && config->unexpected && config->replay &&
-              config->handler;
+              config->spares && config->handler;
     return ok ? WSP_OK : WSP_ERR_INVALID;
 }
 

@@ -10,6 +10,7 @@
 #define WSP_PATH_END_H
 
 #include "base/err.h"
+#include "base/spares.h"
 #include "path/budget.h"
 #include "wire/envelope.h"
 #include "wire/frame.h" /* WSP_HEADER_MAX */
@@ -85,6 +86,7 @@ struct wsp_end_config {
     bool hold_timers;       /* declare nothing lost */
     struct wsp_budget *unexpected; /* memory for unexpected payload, shared by a process's ends */
     struct wsp_budget *replay;     /* memory for unacknowledged tails, shared likewise */
+    struct wsp_spares *spares;     /* blocks of messages that are over, shared likewise */
     const struct wsp_end_handler *handler;
     void *user;
 };

@@ -288,6 +288,7 @@ void wsp_seg_nacked(struct wsp_end *end, uint64_t number);
 void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg);
 
 /* claim.c: where the payload of an incoming segment goes */
+void wsp_chunk_free(struct wsp_end *end, struct wsp_chunk *chunk); /* may be NULL */
 wsp_err wsp_claim_make(struct wsp_end *end, unsigned index, struct wsp_landing *landing);
 wsp_err wsp_claim_finish(struct wsp_end *end, unsigned index, uint64_t now_ns);
 void wsp_claim_drop(struct wsp_end *end, unsigned index);

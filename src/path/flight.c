@@ -34,7 +34,7 @@ struct wsp_seg *wsp_seg_new(struct wsp_end *end, struct wsp_tx *tx, uint64_t len
 {
     if (end->next_segment - end->unacked_segment == end->ring_size && !grow_ring(end))
         return NULL;
-    struct wsp_seg *seg = calloc(1, sizeof *seg);
+    struct wsp_seg *seg = wsp_spares_take_zeroed(end->config.spares, sizeof *seg);
     if (!seg)
         return NULL;
     seg->tx = tx;
@@ -73,7 +73,7 @@ void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg)
     wsp_node_remove(&seg->node);
     wsp_node_remove(&seg->sibling);
     *place_of(end, seg->number) = NULL;
-    free(seg);
+    wsp_spares_give(end->config.spares, seg, sizeof *seg);
 }
 
 void wsp_seg_bind(struct wsp_end *end, struct wsp_seg *seg, unsigned index, uint64_t now_ns)

@@ -22,14 +22,14 @@ wsp_err wsp_rx_find(struct wsp_end *end, uint64_t item, struct wsp_rx **rx)
         return WSP_OK;
     if (item < end->next_item_in || item - end->next_item_in >= ITEMS_AHEAD)
         return WSP_ERR_PROTOCOL;
-    struct wsp_rx *new = calloc(1, sizeof *new);
+    struct wsp_rx *new = wsp_spares_take_zeroed(end->config.spares, sizeof *new);
     if (!new)
         return WSP_ERR_NO_MEMORY;
     new->item = item;
     wsp_list_init(&new->chunks);
     wsp_err err = wsp_map_put(&end->items, item, new);
     if (err) {
-        free(new);
+        wsp_spares_give(end->config.spares, new, sizeof *new);
         return err;
     }
     *rx = new;
@@ -65,7 +65,7 @@ static void free_chunk(struct wsp_end *end, struct wsp_chunk *chunk)
     end->stats.unexpected_bytes -= chunk->length;
     if (chunk->is_charged)
         wsp_rx_release(end, chunk->length);
-    free(chunk);
+    wsp_chunk_free(end, chunk);
 }
 
 void wsp_rx_copy(struct wsp_rx *rx, uint64_t offset, const uint8_t *from, uint32_t length)
@@ -89,7 +89,7 @@ static void free_rx(struct wsp_end *end, struct wsp_rx *rx)
     wsp_claim_forget(end, rx);
     drop_chunks(end, rx);
     (void)wsp_map_take(&end->items, rx->item);
-    free(rx);
+    wsp_spares_give(end->config.spares, rx, sizeof *rx);
 }
 
 /* Ends a message that is whole: accepted, or withdrawn. */
@@ -317,6 +317,6 @@ void wsp_rx_free_all(struct wsp_end *end)
         if (!rx)
             continue;
         drop_chunks(end, rx);
-        free(rx);
+        wsp_spares_give(end->config.spares, rx, sizeof *rx);
     }
 }

@@ -7,7 +7,7 @@
 
 static struct wsp_tx *new_tx(struct wsp_end *end, uint8_t type)
 {
-    struct wsp_tx *tx = calloc(1, sizeof *tx);
+    struct wsp_tx *tx = wsp_spares_take_zeroed(end->config.spares, sizeof *tx);
     if (!tx)
         return NULL;
     tx->type = type;
@@ -30,11 +30,11 @@ static void free_tx(struct wsp_end *end, struct wsp_tx *tx)
         if (tx->copy_in_budget)
             wsp_budget_give(end->config.replay, tx->envelope.length);
         note_replay_bytes(end, -(int64_t)tx->envelope.length);
-        free(tx->copy);
+        wsp_spares_give(end->config.spares, tx->copy, tx->envelope.length);
     }
     wsp_node_remove(&tx->queue);
     wsp_node_remove(&tx->all);
-    free(tx);
+    wsp_spares_give(end->config.spares, tx, sizeof *tx);
 }
 
 wsp_err wsp_tx_control(struct wsp_end *end, uint8_t type, uint64_t target, uint64_t value)
@@ -60,7 +60,7 @@ static void copy_small(struct wsp_end *end, struct wsp_tx *tx)
         return;
     if (!is_control && !wsp_budget_take(end->config.replay, length))
         return;
-    tx->copy = malloc(length);
+    tx->copy = wsp_spares_take(end->config.spares, length);
     if (!tx->copy) {
         if (!is_control)
             wsp_budget_give(end->config.replay, length);

@@ -16,6 +16,7 @@
 struct victim {
     struct wsp_end *end;
     struct wsp_budget unexpected, replay;
+    struct wsp_spares spares;
     struct wsp_rx *held[N_HELD]; /* arrived and not matched */
     unsigned n_held;
     uint8_t *buffers[N_HELD];
@@ -143,6 +144,7 @@ static void open_victim(struct victim *v)
         .connect_ns = 60 * WSP_NS_PER_S,
         .unexpected = &v->unexpected,
         .replay = &v->replay,
+        .spares = &v->spares,
         .handler = &handler,
         .user = v,
     };
@@ -156,6 +158,7 @@ static void close_victim(struct victim *v)
 {
     wsp_end_free(&v->end);
     check(v->unexpected.used_bytes == 0 && v->replay.used_bytes == 0, "memory is given back");
+    wsp_spares_fini(&v->spares);
     for (unsigned i = 0; i < v->n_buffers; i++)
         free(v->buffers[i]);
 }

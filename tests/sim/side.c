@@ -120,6 +120,7 @@ wsp_err side_open(struct side *side, struct world *world, int id)
         .connect_ns = 60 * WSP_NS_PER_S,
         .unexpected = &side->unexpected,
         .replay = &side->replay,
+        .spares = &side->spares,
         .handler = &handler,
         .user = side,
     };
@@ -280,6 +281,7 @@ void side_read(struct side *side, unsigned index, const uint8_t *bytes, uint64_t
 void side_close(struct side *side)
 {
     wsp_end_free(&side->end);
+    wsp_spares_fini(&side->spares);
     for (unsigned i = 0; i < SIM_MAX_STREAMS; i++)
         free(side->sockets[i].kept);
 }

@@ -111,6 +111,7 @@ struct side {
     int id;
     struct wsp_end *end;
     struct wsp_budget unexpected, replay;
+    struct wsp_spares spares;
     uint64_t squeezed_bytes; /* of unexpected, held by other pairs */
     struct socket sockets[SIM_MAX_STREAMS];
     uint64_t paused_until_ns;

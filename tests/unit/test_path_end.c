@@ -12,6 +12,7 @@
 struct party {
     struct wsp_end *end;
     struct wsp_budget unexpected, replay;
+    struct wsp_spares spares;
     bool wants_write[N_STREAMS];
     struct wsp_rx *arrived;
     unsigned n_arrived, n_landed, n_sent, n_lost, n_closed, n_sunk;
@@ -118,6 +119,7 @@ static void open_party(int id)
         .connect_ns = 30 * WSP_NS_PER_S,
         .unexpected = &p->unexpected,
         .replay = &p->replay,
+        .spares = &p->spares,
         .handler = &handler,
         .user = p,
     };
@@ -210,6 +212,7 @@ static void teardown(void)
         wsp_end_free(&parties[id].end);
         ck_assert_uint_eq(parties[id].unexpected.used_bytes, 0);
         ck_assert_uint_eq(parties[id].replay.used_bytes, 0);
+        wsp_spares_fini(&parties[id].spares);
     }
 }
 
