@@ -122,6 +122,30 @@ int wide_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI
     return wsp_irecv(&arguments, wsp_comm_of(comm), request);
 }
 
+/* A blocking receive of plain bytes from one wide rank needs no request. */
+static int recv_plain(const struct wsp_arguments *arguments, struct wsp_comm *comm,
+                      const struct wsp_layout *layout, MPI_Status *status)
+{
+    int code = wsp_host_recv(arguments, MPI_PROC_NULL, comm->handle, MPI_STATUS_IGNORE);
+    if (code)
+        return code;
+    struct wsp_posted posted = {.context = comm->context,
+                                .source = arguments->peer,
+                                .tag = wsp_match_tag(arguments->tag),
+                                .world_source = wsp_world_of_peer(comm, arguments->peer),
+                                .buffer = (char *)arguments->buffer + layout->true_lb,
+                                .capacity = layout->size * (uint64_t)arguments->count};
+    struct wsp_op *ops[] = {&posted.op};
+    wsp_link_lock(wsp_job.link);
+    wsp_err err = wsp_match_post(&posted);
+    wsp_link_unlock(wsp_job.link);
+    if (err)
+        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+    code = wsp_mpi_class(wsp_drive_ops(ops, 1));
+    wsp_status_fill(status, posted.envelope.source, posted.envelope.tag, posted.op.length, false);
+    return code ? wsp_raise(comm->handle, code) : code;
+}
+
 int wide_Recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm handle,
               MPI_Status *status)
 {
@@ -131,11 +155,16 @@ int wide_Recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_
     if (!comm)
         return recv_home(&arguments, source, handle, status);
     int home_rank;
-    if (wsp_way_to(comm, source, &home_rank) == WSP_WAY_HOME) {
+    enum wsp_way way = wsp_way_to(comm, source, &home_rank);
+    if (way == WSP_WAY_HOME) {
         int code = recv_home(&arguments, home_rank, handle, status);
         wsp_status_translate(comm, status);
         return code;
     }
+    struct wsp_layout layout;
+    if (way == WSP_WAY_WIDE && count > 0 && !wsp_type_describe(type, &layout) &&
+        layout.is_contiguous)
+        return recv_plain(&arguments, comm, &layout, status);
     MPI_Request request = MPI_REQUEST_NULL;
     int code = wsp_irecv(&arguments, comm, &request);
     return code ? code : wide_Wait(&request, status);

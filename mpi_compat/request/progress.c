@@ -30,7 +30,7 @@ static _Thread_local struct {
     unsigned n_allowed, n_done; /* looks between two yields */
     unsigned n_crowded;         /* looks without news that are to sleep at once */
     unsigned n_for_home;        /* since the host was driven last */
-} looks = {.n_allowed = LOOKS_MAX};
+} looks __attribute__((tls_model("initial-exec"))) = {.n_allowed = LOOKS_MAX};
 
 static void give_way(void)
 {
