@@ -185,6 +185,8 @@ static bool drive(struct wsp_link *link, uint64_t timeout_ns)
     if (n_ready == 0 && timeout_ns > 0 && !look(link))
         n_ready = round_wait(link, now_ns, timeout_ns);
     wsp_driver_check_deadline(link);
+    if (n_ready > 0) /* it may have been long: the lease runs from its end */
+        link->program_ns = wsp_clock_now_ns();
     return look(link) || n_ready > 0;
 }
 
