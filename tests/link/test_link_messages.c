@@ -67,6 +67,7 @@ END_TEST
 
 START_TEST(a_hundred_megabytes_arrive_intact)
 {
+    pair_options("WIDESPAN_STREAMS=4", NULL);
     pair_open(sides, 2, -1);
     exchange(100000000, 1);
     struct wsp_link_stats stats;
@@ -81,6 +82,7 @@ END_TEST
 
 START_TEST(an_orderly_close_counts_no_stream_as_lost)
 {
+    pair_options("WIDESPAN_STREAMS=4", NULL);
     pair_open(sides, 2, -1);
     exchange(300000, 1);
     drain_all(2);
