@@ -149,6 +149,7 @@ START_TEST(two_thousand_strangers_change_nothing_for_the_job)
 {
     int order, status;
     pid_t attacker = start_attack(&order);
+    pair_options("WIDESPAN_STREAMS=4", NULL);
     pair_open(sides, 3, -1);
     struct wsp_endpoint endpoint;
     wsp_link_endpoint(sides[1].link, &endpoint);
