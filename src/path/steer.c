@@ -44,25 +44,30 @@ void wsp_steer_open(struct wsp_end *end)
     wsp_pacer_set(&end->pacer, end->tune.rate_bps, end->opened_ns);
 }
 
-bool wsp_steer_has_lane(const struct wsp_end *end)
+static bool is_sound(const struct wsp_slot *slot)
 {
-    const struct wsp_slot *first = end->slots[0];
-    return end->config.tunes_streams && end->n_used >= LANE_STREAMS && end->n_up >= LANE_STREAMS &&
-           first->is_up && !first->is_suspect;
+    return slot->is_up && !slot->is_suspect;
 }
 
-static bool is_any_used_up(const struct wsp_end *end)
+/* Is one of those for bulk sound, from this one on? */
+static bool is_any_used_sound(const struct wsp_end *end, unsigned from)
 {
-    for (unsigned i = 0; i < end->n_used && i < end->n_slots; i++)
-        if (end->slots[i]->is_up && !end->slots[i]->is_suspect)
+    for (unsigned i = from; i < end->n_used && i < end->n_slots; i++)
+        if (is_sound(end->slots[i]))
             return true;
     return false;
+}
+
+bool wsp_steer_has_lane(const struct wsp_end *end)
+{
+    return end->config.tunes_streams && end->n_used >= LANE_STREAMS && end->n_up >= LANE_STREAMS &&
+           is_sound(end->slots[0]) && is_any_used_sound(end, 1);
 }
 
 bool wsp_steer_carries_bulk(const struct wsp_end *end, unsigned index)
 {
     if (index >= end->n_used)
-        return !is_any_used_up(end);
+        return !is_any_used_sound(end, 0);
     return index > 0 || !wsp_steer_has_lane(end);
 }
 
@@ -232,8 +237,11 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     } else if (length > end->demand_bytes) {
         end->demand_bytes = length;
     }
+    if (n > end->config.streams_max)
+        n = end->config.streams_max;
     if (n <= end->n_used)
         return;
+    end->bulk_ns = now_ns; /* it is about to flow */
     if (end->tune.n < n)
         end->tune.n = n;
     wsp_end_use_streams(end, n, now_ns);
@@ -248,12 +256,11 @@ void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns)
         wsp_steer_demand(end, end->demand_bytes, now_ns);
 }
 
-static void release(struct wsp_end *end, uint64_t now_ns)
+static void release(struct wsp_end *end)
 {
     end->release_at_ns = WSP_TIME_NEVER;
     if (!wsp_list_is_empty(&end->bulk))
         wsp_end_wake_all(end);
-    (void)now_ns;
 }
 
 void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns)
@@ -261,7 +268,7 @@ void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns)
     if (now_ns >= end->steer_at_ns)
         measure(end, now_ns);
     if (now_ns >= end->release_at_ns)
-        release(end, now_ns);
+        release(end);
     bool is_idle = now_ns - end->bulk_ns > IDLE_NS && wsp_list_is_empty(&end->bulk);
     if (end->config.tunes_streams && end->n_used > 1 && is_idle)
         wsp_end_use_streams(end, 1, now_ns);
