@@ -8,7 +8,7 @@
 #include "host/error.h"
 #include "host/host.h"
 #include "init/attributes.h"
-#include "init/bottleneck.h"
+#include "init/share.h"
 #include "match/match.h"
 
 #include <stdio.h>
@@ -170,7 +170,8 @@ static void start_link(const struct wsp_job_env *env)
     memcpy(endpoints, wsp_job.roster->ranks, wsp_job.n_ranks * sizeof *endpoints);
     for (uint32_t i = 0; i < here->card.n_ranks; i++)
         endpoints[here->first_rank + i].host[0] = '\0';
-    wsp_bottleneck_open();
+    if (wsp_job.roster->n_sites > 1)
+        wsp_share_open();
     wsp_err err = wsp_link_start(wsp_job.link, wsp_job.world_rank, wsp_job.n_ranks, endpoints);
     free(endpoints);
     if (err)

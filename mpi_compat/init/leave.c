@@ -5,7 +5,7 @@
 #include "comm/comm.h"
 #include "group/group.h"
 #include "host/host.h"
-#include "init/bottleneck.h"
+#include "init/share.h"
 #include "init/join.h"
 #include "init/stats.h"
 #include "match/match.h"
@@ -51,7 +51,7 @@ void wsp_job_leave(void)
         wsp_comm_world_close();
     wsp_job.is_wide = false;
     wsp_link_close(&wsp_job.link);
-    wsp_bottleneck_close();
+    wsp_share_close();
     wsp_match_fini();
     wsp_request_fini();
     wsp_group_fini();

@@ -52,7 +52,7 @@ static void ring_by(struct wsp_emulator *emulator, uint64_t at_ns)
 static uint64_t pause_ns(const struct wsp_stream *stream, uint64_t now_ns)
 {
     const struct wsp_peer *peer = stream->peer;
-    uint64_t backlog_ns = wsp_bottleneck_backlog_ns(peer->bottleneck, now_ns);
+    uint64_t backlog_ns = wsp_bottleneck_backlog_ns(&peer->share->bottleneck, now_ns);
     if (backlog_ns > QUEUE_NS)
         return backlog_ns - QUEUE_NS / 2;
     return peer->n_held_bytes >= PATH_BYTES ? WSP_TIME_NEVER : 0;
@@ -82,8 +82,8 @@ wsp_err wsp_emulator_hold(struct wsp_stream *stream, const uint8_t *bytes, size_
 {
     struct wsp_peer *peer = stream->peer;
     struct wsp_emulator *emulator = peer->link->emulator;
-    uint64_t due_ns = wsp_bottleneck_enter(peer->bottleneck, emulator->settings.rate_bps, length,
-                                           wsp_clock_now_ns()) +
+    uint64_t due_ns = wsp_bottleneck_enter(&peer->share->bottleneck, emulator->settings.rate_bps,
+                                           length, wsp_clock_now_ns()) +
                       emulator->settings.rtt_ns / 2;
     wsp_err err = wsp_delay_push(&stream->holding.line, bytes, length, due_ns);
     if (err)
@@ -193,12 +193,6 @@ uint32_t wsp_emulator_buffer_bytes(const struct wsp_link *link)
     if (bytes > BUFFER_MAX_BYTES)
         return BUFFER_MAX_BYTES;
     return bytes < BUFFER_MIN_BYTES ? BUFFER_MIN_BYTES : (uint32_t)bytes;
-}
-
-void wsp_link_share_bottlenecks(struct wsp_link *link, struct wsp_bottleneck **of_ranks)
-{
-    free(link->bottlenecks);
-    link->bottlenecks = of_ranks;
 }
 
 uint64_t wsp_emulator_opening_ns(const struct wsp_link *link)

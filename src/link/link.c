@@ -294,6 +294,12 @@ void wsp_link_accept(struct wsp_link *link, uint32_t source, struct wsp_rx *rx, 
     wsp_link_leave(link);
 }
 
+void wsp_link_share(struct wsp_link *link, struct wsp_share **of_ranks)
+{
+    free(link->shares);
+    link->shares = of_ranks;
+}
+
 bool wsp_link_is_lost(const struct wsp_link *link, uint32_t rank)
 {
     return rank < link->n_ranks && link->peers[rank] && link->peers[rank]->is_lost;
@@ -345,6 +351,6 @@ void wsp_link_close(struct wsp_link **at)
     pthread_cond_destroy(&link->round_done);
     pthread_mutex_destroy(&link->lock);
     free(link->endpoints);
-    free(link->bottlenecks);
+    free(link->shares);
     free(link);
 }

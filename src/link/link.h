@@ -72,11 +72,11 @@ void wsp_link_endpoint(const struct wsp_link *link, struct wsp_endpoint *endpoin
 wsp_err wsp_link_start(struct wsp_link *link, uint32_t rank, uint32_t n_ranks,
                        const struct wsp_endpoint *endpoints) WSP_MUST_USE;
 
-struct wsp_bottleneck; /* net/delay.h */
-/* Before wsp_link_start: where traffic is held back, what comes from rank r passes of_ranks[r],
+struct wsp_share; /* link/share.h */
+/* Before wsp_link_start: what this machine's processes share of rank r's site is in of_ranks[r],
  * which outlives the link; the array (from malloc) is the link's from here on. Without this each
  * path has its own. */
-void wsp_link_share_bottlenecks(struct wsp_link *link, struct wsp_bottleneck **of_ranks);
+void wsp_link_share(struct wsp_link *link, struct wsp_share **of_ranks);
 
 void wsp_link_lock(struct wsp_link *link);
 void wsp_link_unlock(struct wsp_link *link);

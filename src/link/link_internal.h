@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "link/link.h"
-#include "net/delay.h"
+#include "link/share.h"
 #include "net/tcp.h"
 #include "wire/handshake.h"
 
@@ -96,7 +96,7 @@ struct wsp_peer {
     wsp_err doom;           /* what the end is to fail with, noted where it cannot be called */
     wsp_err dial_err;       /* why the last attempt to connect failed */
     struct wsp_timer timer; /* for the end's deadline */
-    struct wsp_bottleneck *bottleneck, own_bottleneck; /* of what comes from it (emulator.c) */
+    struct wsp_share *share, own_share;
     size_t n_held_bytes;
     bool is_touched;
     struct wsp_node touched_node;
@@ -147,9 +147,9 @@ struct wsp_link {
     unsigned depth; /* of wsp_link_enter */
     struct wsp_list due, touched, guests;
     unsigned n_guests;
-    struct wsp_emulator *emulator;       /* NULL: traffic is not held back */
-    struct wsp_bottleneck **bottlenecks; /* shared, by rank; NULL: each path has its own */
-    struct wsp_sending *sending;         /* the calls of wsp_link_send under way, innermost first */
+    struct wsp_emulator *emulator; /* NULL: traffic is not held back */
+    struct wsp_share **shares;     /* by rank; NULL: each path has its own */
+    struct wsp_sending *sending;   /* the calls of wsp_link_send under way, innermost first */
     bool is_started, is_draining, is_inert;
     struct wsp_map descriptors;  /* every one that the link opened, for counting and for a fork */
     struct wsp_link_stats stats; /* `sum`: of ends that are gone */

@@ -151,7 +151,7 @@ struct wsp_peer *wsp_peer_get(struct wsp_link *link, uint32_t rank)
         return NULL;
     const struct wsp_endpoint *endpoint = &link->endpoints[rank];
     peer->link = link;
-    peer->bottleneck = link->bottlenecks ? link->bottlenecks[rank] : &peer->own_bottleneck;
+    peer->share = link->shares ? link->shares[rank] : &peer->own_share;
     peer->rank = peer->frame_remote = rank;
     peer->frame_local = link->rank;
     if (link->is_open_door)
@@ -195,6 +195,7 @@ wsp_err wsp_peer_open(struct wsp_peer *peer)
     struct wsp_end_config config = link->end_defaults;
     config.local_rank = peer->frame_local;
     config.remote_rank = peer->frame_remote;
+    config.pair = &peer->share->pair;
     config.handler = &end_handler;
     config.user = peer;
     wsp_err err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);

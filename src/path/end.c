@@ -63,6 +63,7 @@ void wsp_end_fail(struct wsp_end *end, wsp_err err)
         return;
     end->is_failed = true;
     end->failure = err;
+    wsp_steer_stop(end);
     wsp_claim_sink_all(end);
     wsp_tx_fail_all(end, err);
     wsp_rx_fail_all(end, err);
@@ -112,6 +113,7 @@ void wsp_end_check_closed(struct wsp_end *end)
     if (wsp_rx_is_owing(end))
         return;
     end->is_closed = true;
+    wsp_steer_stop(end);
     end->config.handler->closed(end->config.user);
 }
 

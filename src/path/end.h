@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/spares.h"
 #include "path/budget.h"
+#include "path/pair.h"
 #include "wire/envelope.h"
 #include "wire/frame.h" /* WSP_HEADER_MAX */
 
@@ -84,6 +85,7 @@ struct wsp_end_config {
     uint64_t outage_ns;     /* the path may be without streams this long */
     uint64_t connect_ns;    /* ... and this long before its first stream */
     bool hold_timers;       /* declare nothing lost */
+    struct wsp_pair *pair;  /* shared with the other paths to that site; NULL: with none */
     struct wsp_budget *unexpected; /* memory for unexpected payload, shared by a process's ends */
     struct wsp_budget *replay;     /* memory for unacknowledged tails, shared likewise */
     struct wsp_spares *spares;     /* blocks of messages that are over, shared likewise */

@@ -236,6 +236,7 @@ struct wsp_end {
     uint64_t least_now_ns, least_before_ns, least_since_ns;
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
     unsigned wake_turn;        /* which stream is woken first */
+    bool is_counted;           /* in config.pair */
     bool is_starved, was_held; /* in this interval */
 
     /* time */
@@ -352,6 +353,8 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns);
 /* Small things have the first stream for themselves. */
 bool wsp_steer_has_lane(const struct wsp_end *end);
 void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns);
+/* The end is over: it sends nothing any more. */
+void wsp_steer_stop(struct wsp_end *end);
 
 /* race.c: the end of a burst */
 /* Nothing is left to be cut: the segments under way are watched. */

@@ -193,6 +193,14 @@ static void apply(struct wsp_end *end, uint64_t now_ns)
     choose_segments(end);
 }
 
+void wsp_steer_stop(struct wsp_end *end)
+{
+    end->steer_at_ns = WSP_TIME_NEVER;
+    if (end->is_counted)
+        wsp_pair_leave(end->config.pair);
+    end->is_counted = false;
+}
+
 static void measure(struct wsp_end *end, uint64_t now_ns)
 {
     struct sums sums = {0};
@@ -200,6 +208,8 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     sums.reading.is_backlogged = !end->is_starved && !wsp_list_is_empty(&end->bulk);
     sums.reading.is_held = end->was_held;
     read_streams(end, &sums);
+    end->tune.n_max =
+        wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
     wsp_tune_step(&end->tune, &sums.reading, now_ns);
     apply(end, now_ns);
     wsp_debug(
@@ -209,7 +219,7 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
         (double)end->rtt_ns / 1e6, (double)end->min_rtt_ns / 1e6, end->pacer.rate_bps / 1e6,
         wsp_limit_name(end->tune.limit));
     if (now_ns - end->bulk_ns > PAUSE_NS)
-        end->steer_at_ns = WSP_TIME_NEVER;
+        wsp_steer_stop(end);
     else
         begin_interval(end, now_ns);
 }
@@ -220,6 +230,8 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     end->bulk_ns = now_ns;
     if (!is_tuned(end) || end->steer_at_ns != WSP_TIME_NEVER)
         return;
+    wsp_pair_join(end->config.pair);
+    end->is_counted = true;
     struct sums first = {0}; /* where counts stand */
     read_streams(end, &first);
     begin_interval(end, now_ns);
@@ -231,7 +243,8 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     if (!end->config.tunes_streams || length <= end->config.eager_bytes)
         return;
     uint64_t rtt_ns = end->min_rtt_ns ? end->min_rtt_ns : end->stats.rtt_ns;
-    unsigned n = wsp_tune_guess(rtt_ns, length);
+    unsigned n = wsp_pair_part(wsp_tune_guess(rtt_ns, length),
+                               wsp_pair_others(end->config.pair, end->is_counted));
     if (end->tune.goodput_bps > 0) {
         n = end->n_used > end->tune.n ? end->n_used : end->tune.n; /* as it was before the pause */
     } else if (length > end->demand_bytes) {

@@ -228,6 +228,10 @@ void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uin
         wsp_tune_pace(tune, reading, now_ns);
         return;
     }
+    if (tune->n > tune->n_max && !tune->is_n_fixed) { /* others have come */
+        tune->trial = WSP_TRIAL_NONE;
+        change(tune, tune->n_max, reading, now_ns);
+    }
     if (tune->down_from_ns == 0)
         tune->down_from_ns = now_ns + YOUNG_NS;
     bool is_full = wsp_tune_pace(tune, reading, now_ns);

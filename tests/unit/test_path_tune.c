@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "path/pair.h"
 #include "path/tune.h"
 
 #define MB 1e6
@@ -166,6 +167,23 @@ START_TEST(what_is_set_by_hand_stays)
 }
 END_TEST
 
+START_TEST(paths_to_one_site_share_its_streams)
+{
+    struct wsp_pair pair = {0};
+    struct way way = begin(100, 120 * MB, 0.9 * MB);
+    run(&way, 25, NULL);
+    ck_assert(tune.n >= 120);
+    for (int i = 0; i < 8; i++)
+        wsp_pair_join(&pair);
+    tune.n_max = wsp_pair_part(256, wsp_pair_others(&pair, true));
+    run(&way, 4, NULL);
+    ck_assert_uint_eq(tune.n, 32);
+    wsp_pair_leave(&pair);
+    ck_assert_uint_eq(wsp_pair_part(256, wsp_pair_others(&pair, true)), 36);
+    ck_assert_uint_eq(wsp_pair_part(3, wsp_pair_others(&pair, false)), 1);
+}
+END_TEST
+
 START_TEST(a_first_number_fits_the_way_and_the_message)
 {
     ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 26), 64);
@@ -183,5 +201,6 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
     tcase_add_test(cases, what_is_set_by_hand_stays);
+    tcase_add_test(cases, paths_to_one_site_share_its_streams);
     tcase_add_test(cases, a_first_number_fits_the_way_and_the_message);
 }

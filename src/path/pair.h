@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all paths from the processes of one machine to one remote site share: together they own the
+ * streams there. Lives in memory that several processes see; all zero: nobody sends bulk. */
+#ifndef WSP_PATH_PAIR_H
+#define WSP_PATH_PAIR_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct wsp_pair {
+    _Atomic uint32_t n_bulk; /* paths on which bulk flows now */
+};
+
+static inline void wsp_pair_join(struct wsp_pair *pair)
+{
+    if (pair)
+        atomic_fetch_add_explicit(&pair->n_bulk, 1, memory_order_relaxed);
+}
+
+static inline void wsp_pair_leave(struct wsp_pair *pair)
+{
+    if (pair)
+        atomic_fetch_sub_explicit(&pair->n_bulk, 1, memory_order_relaxed);
+}
+
+/* What of n streams is left for one more path beside `others` of them; at least one. */
+static inline unsigned wsp_pair_part(unsigned n, uint32_t others)
+{
+    return n / (others + 1) ? n / (others + 1) : 1;
+}
+
+/* Paths with bulk beside one's own, which counts itself or not. */
+static inline uint32_t wsp_pair_others(struct wsp_pair *pair, int is_counted)
+{
+    uint32_t n = pair ? atomic_load_explicit(&pair->n_bulk, memory_order_relaxed) : 0;
+    return is_counted && n > 0 ? n - 1 : n;
+}
+
+#endif
