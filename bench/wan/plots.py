@@ -54,7 +54,8 @@ def over_size(path, title, by_peer):
 
 
 def streams_in(told):
-    """Bytes that each stream sent, wherever the statistics have a list of streams; or None."""
+    """Bytes that each stream sent, by the rank that sent most, wherever the statistics have lists of
+    streams; or None."""
     if isinstance(told, dict):
         rows = told.get('streams')
         if isinstance(rows, list) and rows and all(isinstance(r, dict) for r in rows):
@@ -63,7 +64,7 @@ def streams_in(told):
                 return [r.get(key, 0) for r in rows]
         told = list(told.values())
     if isinstance(told, list):
-        return next(filter(None, map(streams_in, told)), None)
+        return max(filter(None, map(streams_in, told)), key=sum, default=None)
     return None
 
 

@@ -39,9 +39,11 @@ struct wsp_request;
 
 /* Zero stands for the default in every field but the first. */
 struct wsp_path_options {
-    size_t size;            /* sizeof(struct wsp_path_options) */
-    uint32_t streams;       /* TCP streams of a path, 1 to 256; those of the opening side count */
-    uint32_t segment_bytes; /* largest piece that travels whole on one stream, 4 KiB to 16 MiB */
+    size_t size;      /* sizeof(struct wsp_path_options) */
+    uint32_t streams; /* TCP streams that this side sends large messages on, 1 to 256; 0: their
+                       * number is found by traffic */
+    uint32_t segment_bytes; /* largest piece that travels whole on one stream, 4 KiB to 16 MiB; 0:
+                             * found by traffic */
     uint64_t connect_ms;    /* how long a path may take to open */
     uint64_t outage_ms;     /* how long it may be without a working stream */
     uint32_t paths;         /* listener: paths open at a time, 1 to 65536; default 64 */
@@ -61,6 +63,11 @@ struct wsp_path_stats {
     uint64_t segments_sent, segments_received, segments_replayed;
     uint64_t streams_opened, streams_lost;
     uint64_t round_trip_ns; /* smoothed; 0: not known yet */
+    /* What was chosen for large messages, when they last flowed. */
+    uint64_t streams;     /* that they are sent on */
+    uint64_t pace_bps;    /* bits a second that they leave at; 0: not held back */
+    uint64_t goodput_bps; /* bits a second that arrived; 0: not measured */
+    const char *limit;    /* what keeps them from being faster; a constant string */
 };
 
 /* Opens a path to a listener and waits until it stands.

@@ -7,6 +7,7 @@
 #include "count/count.h"
 #include "host/host.h"
 #include "init/job.h"
+#include "path/tune.h"
 #include "request/progress.h"
 
 #include <errno.h>
@@ -77,6 +78,73 @@ static void print_job_json(FILE *out)
     fputs("}\n", out);
 }
 
+/* What this rank's paths to a remote site chose for large messages. */
+struct choice {
+    uint64_t least, most;  /* streams; UINT64_MAX and 0: no path there had large messages */
+    uint64_t goodput_bits; /* a second, together */
+    uint64_t busiest;      /* bytes sent by the path that sent most; the last digit is its limit */
+};
+_Static_assert(WSP_LIMIT_COUNT_ <= 16, "a limit is a hexadecimal digit");
+
+static void add_path(struct choice *choice, const struct wsp_link_path *path)
+{
+    const struct wsp_end_tuning *tuning = &path->tuning;
+    uint64_t busiest = path->bytes_sent << 4 | tuning->limit_id;
+    if (tuning->bulk_bytes == 0)
+        return;
+    if (tuning->n_streams_bulk < choice->least)
+        choice->least = tuning->n_streams_bulk;
+    if (tuning->n_streams_bulk > choice->most)
+        choice->most = tuning->n_streams_bulk;
+    if (busiest > choice->busiest)
+        choice->busiest = busiest;
+    choice->goodput_bits += (uint64_t)(8 * tuning->goodput_bps);
+}
+
+/* Of one remote site, over the ranks of this one; collective over them. */
+static struct choice site_choice(uint32_t site)
+{
+    struct choice mine = {.least = UINT64_MAX}, sum = mine;
+    struct wsp_link_path path;
+    uint32_t first = wsp_job.roster->sites[site].first_rank;
+    uint32_t end = first + wsp_job.roster->sites[site].card.n_ranks;
+    wsp_link_lock(wsp_job.link);
+    for (uint32_t rank = first; rank < end; rank++)
+        if (wsp_link_get_path(wsp_job.link, rank, &path))
+            add_path(&mine, &path);
+    wsp_link_unlock(wsp_job.link);
+    host.Reduce(&mine.least, &sum.least, 1, MPI_UINT64_T, MPI_MIN, 0, wsp_job.home_world);
+    host.Reduce(&mine.most, &sum.most, 1, MPI_UINT64_T, MPI_MAX, 0, wsp_job.home_world);
+    host.Reduce(&mine.goodput_bits, &sum.goodput_bits, 1, MPI_UINT64_T, MPI_SUM, 0,
+                wsp_job.home_world);
+    host.Reduce(&mine.busiest, &sum.busiest, 1, MPI_UINT64_T, MPI_MAX, 0, wsp_job.home_world);
+    return sum;
+}
+
+static void print_choice(uint32_t site, const struct choice *choice)
+{
+    char goodput[48] = "goodput not measured";
+    enum wsp_limit limit = (enum wsp_limit)(choice->busiest & 15);
+    if (choice->goodput_bits)
+        snprintf(goodput, sizeof goodput, "goodput %.1f Mbit/s",
+                 (double)choice->goodput_bits / 1e6);
+    fprintf(stderr,
+            "widespan: site %s to %s: %" PRIu64 "..%" PRIu64 " streams, %s, limit %s (%s)\n",
+            wsp_job_site_name(wsp_job.world_rank), wsp_job.roster->sites[site].card.name,
+            choice->least, choice->most, goodput, wsp_limit_name(limit), wsp_limit_text(limit));
+}
+
+static void print_choices(void)
+{
+    for (uint32_t site = 0; site < wsp_job.roster->n_sites; site++) {
+        if (site == wsp_job.site)
+            continue;
+        struct choice choice = site_choice(site);
+        if (wsp_job.home_rank == 0 && choice.most > 0)
+            print_choice(site, &choice);
+    }
+}
+
 static void print_site(void)
 {
     struct wsp_link_stats stats;
@@ -142,10 +210,12 @@ void wsp_stats_report_job(void)
 void wsp_stats_report(void)
 {
     const char *where = wsp_opt_text(WSP_OPT_STATS);
-    if (json_path())
+    if (json_path()) {
         append_json(json_path(), print_rank_json);
-    else if (is_table_asked())
+    } else if (is_table_asked()) {
         print_site();
-    else if (*where && strcmp(where, "0") != 0)
+        print_choices();
+    } else if (*where && strcmp(where, "0") != 0) {
         wsp_warn("stats: WIDESPAN_STATS=%s is neither 1 nor json:FILE", where);
+    }
 }

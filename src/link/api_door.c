@@ -55,10 +55,12 @@ static void apply_options(struct wsp_link *link, const struct wsp_path_options *
     struct wsp_end_config *defaults = &link->end_defaults;
     if (options->streams) {
         defaults->streams_first = options->streams;
+        link->by_hand |= WSP_HAND_STREAMS;
         defaults->tunes_streams = false;
     }
     if (options->segment_bytes) {
         defaults->segment_bytes = options->segment_bytes;
+        link->by_hand |= WSP_HAND_SEGMENT;
         defaults->tunes_segments = false;
     }
     if (options->connect_ms)

@@ -209,12 +209,15 @@ wsp_err wsp_path_get_stats(struct wsp_path *path, struct wsp_path_stats *stats)
     struct wsp_link *link = path->door->link;
     struct wsp_path_stats all = {.size = stats->size};
     struct wsp_end_stats end = {0};
+    struct wsp_end_tuning tuning = {.limit_text = wsp_limit_text(WSP_LIMIT_NONE)};
     if (stats->size < sizeof stats->size)
         return WSP_ERR_INVALID;
     wsp_link_lock(link);
     struct wsp_peer *peer = link->peers[path->rank];
-    if (peer && peer->end)
-        wsp_end_get_stats(peer->end, &end);
+    if (peer && peer->was_talked_to) {
+        wsp_peer_get_stats(peer, &end);
+        wsp_peer_get_tuning(peer, &tuning);
+    }
     wsp_link_unlock(link);
     all.messages_sent = end.messages_sent;
     all.messages_received = end.messages_received;
@@ -226,6 +229,10 @@ wsp_err wsp_path_get_stats(struct wsp_path *path, struct wsp_path_stats *stats)
     all.streams_opened = end.streams_opened;
     all.streams_lost = end.streams_lost;
     all.round_trip_ns = end.rtt_ns;
+    all.streams = tuning.n_streams_bulk;
+    all.pace_bps = (uint64_t)(8 * tuning.pace_bps);
+    all.goodput_bps = (uint64_t)(8 * tuning.goodput_bps);
+    all.limit = tuning.limit_text;
     memcpy(stats, &all, stats->size < sizeof all ? stats->size : sizeof all);
     return WSP_OK;
 }

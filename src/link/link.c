@@ -98,15 +98,20 @@ static void obey_hand(struct wsp_link *link)
     if (wsp_opt_is_set(WSP_OPT_STREAMS)) {
         defaults->tunes_streams = false;
         defaults->streams_first = (unsigned)wsp_opt_number(WSP_OPT_STREAMS);
+        link->by_hand |= WSP_HAND_STREAMS;
     }
     if (wsp_opt_is_set(WSP_OPT_SEGMENT)) {
         defaults->tunes_segments = false;
         defaults->segment_bytes = (uint32_t)wsp_opt_number(WSP_OPT_SEGMENT);
+        link->by_hand |= WSP_HAND_SEGMENT;
     }
     if (wsp_opt_is_set(WSP_OPT_PACING)) {
         defaults->tunes_pace = false;
         defaults->pace_bps = wsp_opt_number(WSP_OPT_PACING) / 8;
+        link->by_hand |= WSP_HAND_PACING;
     }
+    if (wsp_opt_is_set(WSP_OPT_WINDOW))
+        link->by_hand |= WSP_HAND_WINDOW;
 }
 
 wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **out)

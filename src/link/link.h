@@ -125,7 +125,16 @@ struct wsp_link_stats {
     uint64_t handshakes_done, descriptors_peak;
 };
 void wsp_link_get_stats(struct wsp_link *link, struct wsp_link_stats *stats);
-/* The same as one JSON object without a newline; takes the lock itself. */
+
+/* The path to a rank, as long as the link lives, also when it is over. */
+struct wsp_link_path {
+    uint64_t bytes_sent;
+    struct wsp_end_tuning tuning;
+};
+/* False if there never was one. */
+bool wsp_link_get_path(const struct wsp_link *link, uint32_t rank, struct wsp_link_path *path);
+/* The counters, what tuning chose for each path, and the bytes of each stream as one JSON object
+ * without a newline; takes the lock itself. */
 void wsp_link_print_stats(struct wsp_link *link, FILE *out);
 
 #endif

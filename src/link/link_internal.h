@@ -77,6 +77,7 @@ struct wsp_stream {
     struct wsp_node due_node;
     wsp_err reset_why;
     uint32_t wanted_generation;
+    uint64_t bytes_sent; /* payload, of an end that is gone */
 };
 
 /* Another process. Made when it is first talked to or dials, freed with the link. */
@@ -90,6 +91,9 @@ struct wsp_peer {
     struct wsp_end *end;         /* NULL: not talked to yet, or lost */
     struct wsp_stream **streams; /* n_streams, made as they are needed; each stays where it is */
     unsigned n_streams, n_live;
+    bool was_talked_to;                /* there is, or was, an end */
+    struct wsp_end_tuning last_tuning; /* of an end that is gone */
+    struct wsp_end_stats last_stats;
     bool is_dialler; /* it is ours to connect again at once */
     bool is_closed, is_lost, was_counted;
     wsp_err lost_err;
@@ -120,6 +124,13 @@ struct wsp_sending {
     struct wsp_sending *outer;
 };
 
+enum wsp_hand {
+    WSP_HAND_STREAMS = 1 << 0,
+    WSP_HAND_SEGMENT = 1 << 1,
+    WSP_HAND_WINDOW = 1 << 2,
+    WSP_HAND_PACING = 1 << 3
+};
+
 struct wsp_link {
     pthread_mutex_t lock;
     /* Constant after wsp_link_start. */
@@ -135,6 +146,7 @@ struct wsp_link {
     struct wsp_map known_addresses;     /* hash of the address -> any pointer */
     struct wsp_end_config end_defaults; /* from the options; without peer and handler */
     uint32_t window_bytes; /* of the kernel for a stream, each way; 0: as it sees fit */
+    unsigned by_hand;      /* what the user has set: enum wsp_hand */
 
     /* Under the lock. */
     struct wsp_loop *loop;
@@ -273,6 +285,9 @@ void wsp_driver_check_deadline(struct wsp_link *link);
 
 /* stats.c */
 void wsp_stats_add(struct wsp_end_stats *sum, const struct wsp_end_stats *one);
+/* Of a peer that was talked to, also when its end is gone. */
+void wsp_peer_get_tuning(const struct wsp_peer *peer, struct wsp_end_tuning *tuning);
+void wsp_peer_get_stats(const struct wsp_peer *peer, struct wsp_end_stats *stats);
 
 /* fork.c */
 void wsp_fork_add(struct wsp_link *link);

@@ -201,6 +201,7 @@ wsp_err wsp_peer_open(struct wsp_peer *peer)
     wsp_err err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);
     if (err)
         return err;
+    peer->was_talked_to = true;
     if (link->is_draining)
         wsp_end_close(peer->end, wsp_clock_now_ns());
     wsp_peer_touch(peer);
@@ -221,9 +222,11 @@ void wsp_peer_doom(struct wsp_peer *peer, wsp_err err)
 
 static void retire_end(struct wsp_peer *peer)
 {
-    struct wsp_end_stats stats;
-    wsp_end_get_stats(peer->end, &stats);
-    wsp_stats_add(&peer->link->stats.sum, &stats);
+    wsp_end_get_stats(peer->end, &peer->last_stats);
+    wsp_end_get_tuning(peer->end, &peer->last_tuning);
+    for (unsigned i = 0; i < peer->n_streams; i++)
+        peer->streams[i]->bytes_sent = wsp_end_stream_bytes(peer->end, i);
+    wsp_stats_add(&peer->link->stats.sum, &peer->last_stats);
     wsp_end_free(&peer->end);
 }
 

@@ -13,6 +13,7 @@
 #include "base/spares.h"
 #include "path/budget.h"
 #include "path/pair.h"
+#include "path/tune.h" /* enum wsp_limit */
 #include "wire/envelope.h"
 #include "wire/frame.h" /* WSP_HEADER_MAX */
 
@@ -189,11 +190,16 @@ void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns);
 struct wsp_end_tuning {
     unsigned n_streams; /* that bulk is sent on */
     unsigned n_up;
+    /* The same when bulk last flowed: a path at rest has one stream, a closed one none. */
+    unsigned n_streams_bulk, n_up_bulk;
+    uint64_t bulk_bytes;   /* cut from large messages so far; 0: there was no bulk */
+    uint64_t credit_bytes; /* that the other side is granted, memory permitting */
     uint32_t segment_bytes;
     double pace_bps;    /* bytes a second; 0: not held back */
     double goodput_bps; /* when bulk last flowed without a pause; 0: not measured */
     uint64_t rtt_ns, min_rtt_ns;
-    const char *limit, *limit_text; /* what keeps it from being faster; constant strings */
+    enum wsp_limit limit_id;        /* what keeps it from being faster */
+    const char *limit, *limit_text; /* its name and the like; constant strings */
 };
 void wsp_end_get_tuning(const struct wsp_end *end, struct wsp_end_tuning *tuning);
 /* Payload bytes sent on a stream so far. */

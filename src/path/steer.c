@@ -228,6 +228,8 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
 {
     wsp_pacer_take(&end->pacer, length);
     end->bulk_ns = now_ns;
+    end->bulk_bytes += length;
+    end->n_up_bulk = end->n_up;
     if (!is_tuned(end) || end->steer_at_ns != WSP_TIME_NEVER)
         return;
     wsp_pair_join(end->config.pair);
@@ -292,11 +294,16 @@ void wsp_end_get_tuning(const struct wsp_end *end, struct wsp_end_tuning *tuning
     *tuning = (struct wsp_end_tuning){
         .n_streams = end->n_used,
         .n_up = end->n_up,
+        .n_streams_bulk = end->n_used > end->tune.n ? end->n_used : end->tune.n,
+        .n_up_bulk = end->n_up_bulk,
+        .bulk_bytes = end->bulk_bytes,
+        .credit_bytes = end->grant.want_bytes,
         .segment_bytes = end->segment_bytes,
         .pace_bps = end->pacer.rate_bps,
         .goodput_bps = end->tune.goodput_bps,
         .rtt_ns = end->rtt_ns,
         .min_rtt_ns = end->min_rtt_ns,
+        .limit_id = end->tune.limit,
         .limit = wsp_limit_name(end->tune.limit),
         .limit_text = wsp_limit_text(end->tune.limit),
     };

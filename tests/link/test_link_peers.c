@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -136,6 +137,39 @@ static void cut(struct side *side, uint32_t rank, unsigned index)
         shutdown(peer->streams[index]->fd, SHUT_RDWR);
     wsp_link_unlock(side->link);
 }
+
+START_TEST(a_lost_path_is_still_told_by_the_statistics)
+{
+    enum { LENGTH = 4 << 20 };
+    static uint8_t out[LENGTH], in[LENGTH];
+    struct wsp_op send = {0}, receive = {0};
+    struct wsp_link_path before, after;
+    char *text = NULL;
+    size_t length = 0;
+    pair_open(sides, 2, -1);
+    ck_assert(!wsp_link_get_path(sides[0].link, 1, &before));
+    side_receive(&sides[1], 0, in, LENGTH, &receive);
+    side_send(&sides[0], 1, 0, out, LENGTH, 0, &send);
+    side_wait(&sides[1], &receive);
+    side_wait(&sides[0], &send);
+    wsp_link_lock(sides[0].link);
+    ck_assert(wsp_link_get_path(sides[0].link, 1, &before));
+    wsp_link_declare_lost(sides[0].link, 1);
+    ck_assert_ptr_null(sides[0].link->peers[1]->end);
+    ck_assert(wsp_link_get_path(sides[0].link, 1, &after));
+    wsp_link_unlock(sides[0].link);
+    ck_assert_uint_eq(after.bytes_sent, LENGTH);
+    ck_assert_uint_gt(after.tuning.bulk_bytes, 0);
+    ck_assert_uint_eq(after.tuning.n_streams_bulk, before.tuning.n_streams_bulk);
+    ck_assert_uint_eq(after.tuning.n_up_bulk, before.tuning.n_up_bulk);
+    FILE *told = open_memstream(&text, &length);
+    wsp_link_print_stats(sides[0].link, told);
+    fclose(told);
+    ck_assert_ptr_nonnull(strstr(text, "\"streams\": [{\"peer\": 1, \"index\": "));
+    free(text);
+    pair_close(sides, 2);
+}
+END_TEST
 
 START_TEST(streams_cut_during_a_transfer_lose_nothing)
 {
@@ -312,6 +346,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_peer_with_another_key_is_never_talked_to);
     tcase_add_test(cases, another_incarnation_of_the_peer_means_that_it_is_lost_at_once);
     tcase_add_test(cases, a_peer_declared_lost_is_lost_once_and_for_all);
+    tcase_add_test(cases, a_lost_path_is_still_told_by_the_statistics);
     tcase_add_test(cases, streams_cut_during_a_transfer_lose_nothing);
     tcase_add_test(cases, the_io_threads_alone_make_full_progress);
     tcase_add_test(cases, no_wake_up_is_lost_between_waiting_threads);

@@ -123,11 +123,34 @@ START_TEST(nonblocking_requests_end_by_wait_or_test)
     ck_assert_int_eq(wsp_path_get_stats(a, &stats), WSP_OK);
     ck_assert_uint_eq(stats.bytes_sent, LENGTH);
     ck_assert_uint_le(stats.streams_opened, 3);
+    ck_assert_uint_ge(stats.streams, 1);
+    ck_assert_uint_eq(stats.pace_bps, 0); /* too short for one to be found */
+    ck_assert_ptr_nonnull(stats.limit);
     close_both(a, b);
     ck_assert_int_eq(wsp_request_wait(&late, WAIT_MS, NULL), WSP_ERR_CLOSED);
     wsp_listener_close(&listener);
     free(out);
     free(in);
+}
+END_TEST
+
+START_TEST(statistics_fit_a_caller_of_an_older_version)
+{
+    struct wsp_listener *listener = listen_here();
+    struct wsp_path *a, *b;
+    struct wsp_path_stats stats = {.size = sizeof stats};
+    make_path(listener, &a, &b);
+    ck_assert_int_eq(wsp_path_get_stats(b, &stats), WSP_OK);
+    ck_assert_uint_eq(stats.streams, 3); /* by its options */
+    ck_assert_uint_eq(stats.goodput_bps, 0);
+    ck_assert_str_eq(stats.limit, "not measured yet");
+    stats =
+        (struct wsp_path_stats){.size = offsetof(struct wsp_path_stats, streams), .streams = 77};
+    ck_assert_int_eq(wsp_path_get_stats(b, &stats), WSP_OK);
+    ck_assert_uint_eq(stats.size, offsetof(struct wsp_path_stats, streams));
+    ck_assert_uint_eq(stats.streams, 77);
+    close_both(a, b);
+    wsp_listener_close(&listener);
 }
 END_TEST
 
@@ -208,6 +231,7 @@ void test_cases(TCase *cases)
 {
     tcase_add_test(cases, messages_meet_receives_by_tag_and_in_order);
     tcase_add_test(cases, nonblocking_requests_end_by_wait_or_test);
+    tcase_add_test(cases, statistics_fit_a_caller_of_an_older_version);
     tcase_add_test(cases, a_listener_takes_many_paths_and_reuses_their_places);
     tcase_add_test(cases, an_accepted_path_outlives_its_listener);
     tcase_add_test(cases, what_was_not_received_does_not_hold_up_a_close);

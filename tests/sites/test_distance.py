@@ -146,6 +146,37 @@ def printed_once():
                 result.describe())
 
 
+def check_paths(line, partner, payload, n_streams):
+    """What a rank's statistics say of the path to its partner, and of that path's streams."""
+    link = line['link']
+    path = next(p for p in link['paths'] if p['peer'] == partner)
+    jobs.expect(path['streams'] == path['streams_up'] == n_streams, path)
+    jobs.expect(path['by_hand'] == ['streams', 'pacing'] and path['pace_bps'] == 400e6, path)
+    jobs.expect(path['limit'] and path['why'] and path['segment_bytes'] >= 4096, path)
+    jobs.expect(min(path[key] for key in ('goodput_bps', 'rtt_ns', 'min_rtt_ns')) >= 0, path)
+    sent = [s['bytes_sent'] for s in link['streams'] if s['peer'] == partner]
+    jobs.expect(0 < len(sent) <= n_streams and sum(sent) >= payload, link['streams'])
+    jobs.expect(sum(sent) >= path['bytes_sent'] >= payload, path)
+
+
+def choices():
+    """The statistics tell what was chosen for large messages, by path and by site."""
+    payload = 5000000
+    by_hand = {'WIDESPAN_STREAMS': '3', 'WIDESPAN_PACING': '400M'}
+    command = [jobs.SITES / 'bulk_pairs', payload]
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, 'stats')
+        jobs.run_over((1, 1), command, 60,
+                      {'WIDESPAN_STATS': f'json:{file}', **by_hand}).must_pass()
+        ranks = [line for line in jobs.read_stats(file) if 'rank' in line]
+        for line in ranks:
+            check_paths(line, 1 - line['rank'], payload, 3)
+        jobs.expect(len(ranks) == 2, ranks)
+    result = jobs.run_over((1, 1), command, 60, {'WIDESPAN_STATS': '1', **by_hand}).must_pass()
+    lines = [line for line in result.err.splitlines() if ': 3..3 streams, goodput ' in line]
+    jobs.expect(len(lines) == 2 and all(', limit ' in line for line in lines), result.describe())
+
+
 def delays():
     """One one-way delay is enough for every collective, wherever its root is."""
     for sites in (2, 2), (2, 1, 1):
@@ -168,4 +199,5 @@ def rates():
 
 
 jobs.main({'counts': counts, 'counts_between': counts_between, 'printed_once': printed_once,
+           'choices': choices,
            'delays': delays, 'rates': rates})

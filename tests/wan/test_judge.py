@@ -71,6 +71,10 @@ def streams_are_found_in_the_statistics():
     jobs.expect(plots.streams_in({'rank': 0, 'bytes_sent': 9}) is None, 'none are told')
     told = {'paths': [{'streams': [{'bytes_sent': 5}, {'bytes_sent': 7}]}]}
     jobs.expect(plots.streams_in(told) == [5, 7], told)
+    ranks = [{'rank': i, 'link': {'paths': [{'peer': 1 - i, 'streams': 2}], 'streams': [
+        {'peer': 1 - i, 'index': s, 'bytes_sent': n} for s, n in enumerate(sent)]}}
+             for i, sent in enumerate(([3], [8, 9], []))]
+    jobs.expect(plots.streams_in(ranks) == [8, 9], 'the rank that sent most')
 
 
 def netem_is_asked_for_the_same_link():
