@@ -239,6 +239,7 @@ struct wsp_end {
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
     unsigned wake_turn;        /* which stream is woken first */
     bool is_counted;           /* in config.pair */
+    bool is_blind;             /* the number was guessed without a round trip */
     bool is_starved, was_held; /* in this interval */
 
     /* time */

@@ -254,10 +254,12 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     }
     if (n > end->config.streams_max)
         n = end->config.streams_max;
-    if (n <= end->n_used)
+    bool is_better_guess = end->is_blind && rtt_ns && n < end->n_used;
+    end->is_blind = rtt_ns == 0;
+    if (n <= end->n_used && !is_better_guess)
         return;
     end->bulk_ns = now_ns; /* it is about to flow */
-    if (end->tune.n < n)
+    if (end->tune.n < n || is_better_guess)
         end->tune.n = n;
     wsp_end_use_streams(end, n, now_ns);
 }
