@@ -89,7 +89,12 @@ def input_goes_to_world_rank_0():
 def long_input_comes_whole():
     with Place() as place:
         text = 'some words of a line\n' * 100000
-        result = place.run('-n', '2', SPEAKER, 'input', stdin=text).must_pass()
+        for _ in range(5):
+            result = place.run('-n', '2', SPEAKER, 'input', stdin=text)
+            # Open MPI 4.1's mpirun now and then crashes over the end of long input, by itself too.
+            if 'orte_iof_hnp_read_local_handler' not in result.err:
+                break
+        result.must_pass()
         expect(f'total {len(text)}' in result.out, result.describe())
 
 
