@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define GUESTS_MAX      64
+#define GUESTS_MAX      WSP_STREAMS_MAX /* a path may open all of its streams at once */
 #define ACCEPTS_A_TURN  16
 #define PATIENCE_NS     (10 * WSP_NS_PER_S)
 #define REST_NS         (100 * WSP_NS_PER_MS)

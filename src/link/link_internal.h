@@ -67,6 +67,7 @@ struct wsp_stream {
     unsigned index;
     int fd;                 /* -1: none */
     uint32_t notsent_bytes; /* how much may wait in its socket */
+    bool can_hold;          /* its kernel paces it at all times: a hold leaves nothing behind */
     struct wsp_watch *watch;
     bool is_shut; /* our half is closed, after the path was */
     struct wsp_writer writer;
@@ -246,6 +247,8 @@ void wsp_stream_fail(struct wsp_stream *stream, wsp_err why);
 void wsp_stream_watch(struct wsp_stream *stream);
 /* What the kernel knows of the connection, for the end; also fits the socket to the segments. */
 bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *sample);
+/* Holds the connection to so many bytes a second, where that can be taken back; 0: no more. */
+void wsp_stream_hold(struct wsp_stream *stream, uint64_t bps);
 
 /* writer.c, reader.c */
 void wsp_writer_reset(struct wsp_writer *writer);

@@ -61,6 +61,12 @@ static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *samp
     return wsp_stream_sample(peer->streams[index], sample);
 }
 
+static void on_hold(void *user, unsigned index, uint64_t bps)
+{
+    struct wsp_peer *peer = user;
+    wsp_stream_hold(peer->streams[index], bps);
+}
+
 static void on_unpin(void *user, unsigned index)
 {
     struct wsp_peer *peer = user;
@@ -124,6 +130,7 @@ static const struct wsp_end_handler end_handler = {
     .want_reset = on_want_reset,
     .want_stream = on_want_stream,
     .sample = on_sample,
+    .hold = on_hold,
     .unpin = on_unpin,
     .sink = on_sink,
     .closed = on_closed,

@@ -141,6 +141,12 @@ bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *samp
     return true;
 }
 
+void wsp_stream_hold(struct wsp_stream *stream, uint64_t bps)
+{
+    if (stream->fd >= 0 && stream->can_hold)
+        wsp_tcp_hold(stream->fd, bps);
+}
+
 static void prepare(struct wsp_stream *stream, int fd)
 {
     const struct wsp_link *link = stream->peer->link;
@@ -153,6 +159,7 @@ static void prepare(struct wsp_stream *stream, int fd)
         .buffer_bytes = link->window_bytes ? link->window_bytes : wsp_emulator_buffer_bytes(link),
     };
     wsp_tcp_tune(fd, &options);
+    stream->can_hold = wsp_tcp_is_always_paced(fd);
 }
 
 void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stream_birth *birth,

@@ -149,6 +149,20 @@ void wsp_tcp_set_notsent(int fd, uint32_t bytes)
     set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
 }
 
+bool wsp_tcp_is_always_paced(int fd)
+{
+    char name[32] = "";
+    socklen_t length = sizeof name - 1;
+    return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) == 0 &&
+           strncmp(name, "bbr", 3) == 0;
+}
+
+void wsp_tcp_hold(int fd, uint64_t bps)
+{
+    uint32_t rate = bps > 0 && bps < UINT32_MAX ? (uint32_t)bps : UINT32_MAX;
+    (void)setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+}
+
 static wsp_err outcome(ssize_t result, size_t *n)
 {
     if (result > 0) {

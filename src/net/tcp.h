@@ -62,6 +62,13 @@ void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options);
 /* How much may wait in the socket without having been sent. */
 void wsp_tcp_set_notsent(int fd, uint32_t bytes);
 
+/* Does the congestion control pace the socket anyway (BBR)? One that is not paced would be for good
+ * after a first hold. */
+bool wsp_tcp_is_always_paced(int fd);
+
+/* The socket sends no more than this, in bytes a second; 0: as it sees fit. */
+void wsp_tcp_hold(int fd, uint64_t bps);
+
 /* One system call each. WSP_ERR_AGAIN: nothing to do yet; WSP_ERR_EOF: the other side closed;
  * WSP_ERR_RESET and others: the connection is over. *n is set on success, and is not 0. */
 wsp_err wsp_tcp_read(int fd, void *buffer, size_t length, size_t *n) WSP_MUST_USE;

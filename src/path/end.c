@@ -170,6 +170,8 @@ uint64_t wsp_end_deadline(const struct wsp_end *end)
         at_ns = end->steer_at_ns;
     if (end->race_at_ns < at_ns)
         at_ns = end->race_at_ns;
+    if (end->look_at_ns < at_ns)
+        at_ns = end->look_at_ns;
     return end->release_at_ns < at_ns ? end->release_at_ns : at_ns;
 }
 

@@ -56,6 +56,9 @@ struct wsp_end_handler {
     void (*want_stream)(void *user, unsigned index, uint32_t generation);
     /* What the kernel knows of the stream's connection; false: nothing. May be NULL. */
     bool (*sample)(void *user, unsigned index, struct wsp_stream_sample *sample);
+    /* Has the kernel send no more than this on the stream's connection, in bytes a second; 0: as
+     * it sees fit. Where that could not be taken back, nothing is done. May be NULL. */
+    void (*hold)(void *user, unsigned index, uint64_t bps);
     /* The payload of the frame last pulled for `index` and not yet written whole is about to
      * change hands: keep a copy of what is still to be written. */
     void (*unpin)(void *user, unsigned index);

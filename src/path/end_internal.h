@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "path/brake.h"
 #include "path/credit.h"
 #include "path/end.h"
 #include "path/pacer.h"
@@ -236,6 +237,8 @@ struct wsp_end {
     unsigned n_up_bulk;          /* streams up when it was last cut */
     uint64_t rtt_ns, min_rtt_ns; /* of the streams: the middle now, the least of late */
     uint64_t least_now_ns, least_before_ns, least_since_ns;
+    struct wsp_brake brake;
+    uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
     unsigned wake_turn;        /* which stream is woken first */
     bool is_counted;           /* in config.pair */
@@ -358,6 +361,14 @@ bool wsp_steer_has_lane(const struct wsp_end *end);
 void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns);
 /* The end is over: it sends nothing any more. */
 void wsp_steer_stop(struct wsp_end *end);
+/* Asks the kernels of the streams for bulk; sets rtt_ns, delivered_bytes and n. */
+void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look);
+
+/* young.c: young streams are kept from running the bottleneck over (brake.h) */
+void wsp_young_up(struct wsp_end *end, uint64_t now_ns);   /* a stream came up */
+void wsp_young_flow(struct wsp_end *end, uint64_t now_ns); /* bulk begins to flow */
+void wsp_young_stop(struct wsp_end *end);                  /* none has for a while */
+void wsp_young_tick(struct wsp_end *end, uint64_t now_ns);
 
 /* race.c: the end of a burst */
 /* Nothing is left to be cut: the segments under way are watched. */

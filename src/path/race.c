@@ -9,7 +9,7 @@
 static uint64_t overdue_ns(const struct wsp_end *end)
 {
     uint64_t margin = 2 * end->lag_spread_ns;
-    return end->lag_ns + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+    return end->lag_ns + end->lag_ns / 2 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
 }
 
 static bool is_at_end(const struct wsp_end *end)

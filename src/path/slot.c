@@ -171,6 +171,7 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     for (unsigned i = 0; i < end->n_slots; i++)
         if (end->slots[i]->is_up && end->slots[i]->is_suspect)
             wsp_slot_take_over(end, i);
+    wsp_young_up(end, now_ns);
     wsp_end_arm(end, now_ns + WSP_TICK_NS);
     wsp_end_wake_all(end);
     return WSP_OK;

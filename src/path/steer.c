@@ -33,6 +33,7 @@ static bool is_tuned(const struct wsp_end *end)
 void wsp_steer_open(struct wsp_end *end)
 {
     end->steer_at_ns = end->release_at_ns = end->race_at_ns = WSP_TIME_NEVER;
+    end->look_at_ns = WSP_TIME_NEVER;
     end->segment_bytes = end->config.segment_bytes;
     if (end->config.tunes_segments && end->segment_bytes > SEGMENT_START)
         end->segment_bytes = SEGMENT_START;
@@ -163,6 +164,21 @@ static void read_streams(struct wsp_end *end, struct sums *sums)
     reading->min_rtt_ns = end->min_rtt_ns;
 }
 
+void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look)
+{
+    uint64_t rtts[WSP_STREAMS_MAX];
+    for (unsigned i = 0; i < end->n_slots; i++) {
+        struct wsp_stream_sample now;
+        if (!end->slots[i]->is_up || !wsp_steer_carries_bulk(end, i) ||
+            !end->config.handler->sample(end->config.user, i, &now))
+            continue;
+        look->delivered_bytes += now.delivered_bytes;
+        rtts[look->n++] = now.rtt_ns;
+    }
+    if (look->n > 0)
+        look->rtt_ns = middle(rtts, look->n);
+}
+
 static void begin_interval(struct wsp_end *end, uint64_t now_ns)
 {
     end->interval_ns = now_ns;
@@ -199,6 +215,7 @@ void wsp_steer_stop(struct wsp_end *end)
     if (end->is_counted)
         wsp_pair_leave(end->config.pair);
     end->is_counted = false;
+    wsp_young_stop(end);
 }
 
 static void measure(struct wsp_end *end, uint64_t now_ns)
@@ -237,6 +254,7 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     struct sums first = {0}; /* where counts stand */
     read_streams(end, &first);
     begin_interval(end, now_ns);
+    wsp_young_flow(end, now_ns);
 }
 
 /* What more streams than now a message deserves, by what is known of the way. */

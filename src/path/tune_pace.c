@@ -99,8 +99,13 @@ static void count_crowded(struct wsp_tune *tune, double queue, bool is_crowded)
 static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool is_crowded,
                          uint64_t now_ns)
 {
-    if (!tune->is_paced && is_crowded && tune->peak_bps > 0)
+    tune->peak_bps = larger(bps, tune->peak_bps); /* it can carry this much at least */
+    if (tune->is_paced && bps > tune->capacity_bps) {
+        tune->capacity_bps = bps;
+        tune->rate_bps = larger(tune->rate_bps, SLOWEST * bps);
+    } else if (!tune->is_paced && is_crowded) {
         watch_for_queue(tune, true, bps, now_ns);
+    }
     return is_full;
 }
 

@@ -163,6 +163,7 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
         return;
     end->now_ns = now_ns;
     wsp_steer_tick(end, now_ns);
+    wsp_young_tick(end, now_ns);
     wsp_race_tick(end, now_ns);
     if (now_ns < end->tick_at_ns)
         return;

@@ -180,9 +180,9 @@ START_TEST(two_thousand_strangers_change_nothing_for_the_job)
     ck_assert_uint_eq(stats.strangers_wrong_key, N_WRONG_KEY);
     ck_assert_uint_eq(stats.strangers_silent + stats.strangers_evicted, N_SILENT);
     ck_assert_uint_eq(stats_of(&sides[0]).sum.streams_lost, 0);
-    /* 64 unproven ones at a time, and the streams of the second path, at both of its ends. */
-    ck_assert_int_le(most, before + 64 + 8 + 4);
-    ck_assert_uint_le(stats.descriptors_peak, 64 + 8 + 8);
+    /* 256 unproven ones at a time, and the streams of the second path, at both of its ends. */
+    ck_assert_int_le(most, before + 256 + 8 + 4);
+    ck_assert_uint_le(stats.descriptors_peak, 256 + 8 + 8);
     pair_close(sides, 3);
 }
 END_TEST

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The brake put to work: looks at the streams while they are young, and has their kernels hold
+ * them. */
+#include "path/end_internal.h"
+
+/* Below this round trip a queue cannot be told from the machine's own delays. */
+#define NEAR_NS (2 * WSP_NS_PER_MS)
+
+/* To each stream its part. */
+static void apply(struct wsp_end *end)
+{
+    double bps = end->brake.held_bps;
+    unsigned n = end->n_up < end->n_used ? end->n_up : end->n_used;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (end->slots[i]->is_up)
+            end->config.handler->hold(end->config.user, i, bps > 0 ? (uint64_t)(bps / n) + 1 : 0);
+}
+
+static bool can_hold(const struct wsp_end *end)
+{
+    return end->config.tunes_pace && end->config.handler->sample && end->config.handler->hold &&
+           end->min_rtt_ns >= NEAR_NS;
+}
+
+void wsp_young_flow(struct wsp_end *end, uint64_t now_ns)
+{
+    if (!can_hold(end) || end->look_at_ns != WSP_TIME_NEVER || !wsp_brake_is_needed(&end->brake, 0))
+        return;
+    end->look_at_ns = now_ns;
+    wsp_brake_begin(&end->brake);
+    if (end->brake.held_bps > 0)
+        apply(end);
+}
+
+void wsp_young_up(struct wsp_end *end, uint64_t now_ns)
+{
+    wsp_brake_renew(&end->brake);
+    bool is_flowing = end->steer_at_ns != WSP_TIME_NEVER;
+    if (is_flowing && can_hold(end) && end->look_at_ns == WSP_TIME_NEVER)
+        end->look_at_ns = now_ns; /* those that have settled are not held for it */
+}
+
+void wsp_young_stop(struct wsp_end *end)
+{
+    bool was_held = end->brake.held_bps > 0;
+    end->look_at_ns = WSP_TIME_NEVER;
+    wsp_brake_end(&end->brake);
+    if (was_held)
+        apply(end);
+}
+
+void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
+{
+    if (now_ns < end->look_at_ns)
+        return;
+    if (!wsp_brake_is_needed(&end->brake, now_ns)) {
+        wsp_young_stop(end);
+        return;
+    }
+    struct wsp_look look = {.min_rtt_ns = end->min_rtt_ns,
+                            .is_flowing = now_ns - end->bulk_ns < end->min_rtt_ns,
+                            .is_paced = end->tune.is_paced};
+    wsp_steer_look(end, &look);
+    wsp_brake_look(&end->brake, &look, now_ns);
+    if (end->brake.held_bps > 0)
+        apply(end);
+    end->look_at_ns = now_ns + wsp_brake_interval_ns(end->min_rtt_ns);
+}
