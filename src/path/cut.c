@@ -235,11 +235,31 @@ static void queue_close(struct wsp_end *end)
     end->is_close_queued = wsp_tx_control(end, WSP_FRAME_CLOSE, 0, 0) == WSP_OK;
 }
 
+static bool is_idle(const struct wsp_slot *slot)
+{
+    return slot->is_up && !slot->is_suspect && !slot->is_writing &&
+           wsp_list_is_empty(&slot->under_way);
+}
+
+/* What takes long goes to a stream with nothing under way, if there is one: others may wait for a
+ * repetition themselves. */
+static bool is_anothers(const struct wsp_end *end, unsigned index, const struct wsp_seg *seg)
+{
+    if (seg->n_raced == 0 || wsp_list_is_empty(&end->slots[index]->under_way))
+        return false;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if ((int)i != seg->avoids && is_idle(end->slots[i]))
+            return true;
+    return false;
+}
+
 static struct wsp_seg *first_to_replay(const struct wsp_end *end, unsigned index)
 {
     WSP_LIST_EACH(node, &end->replay)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
+        if (is_anothers(end, index, seg))
+            continue;
         if (seg->avoids != (int)index || end->n_up < 2)
             return seg;
     }

@@ -61,7 +61,7 @@ struct wsp_seg {
     bool is_charged;
     bool is_written; /* handed whole to a stream at least once */
     bool has_checksum;
-    bool is_raced;   /* sent a second time because the first took long */
+    uint8_t n_raced; /* times sent again because it took long */
     unsigned n_pins; /* streams that hold it as the frame they write */
     uint64_t sent_ns;
     uint64_t order;        /* of sending: on one stream, a lower one arrives earlier */

@@ -141,6 +141,8 @@ static void note_lag(struct wsp_end *end, uint64_t lag_ns)
         end->lag_spread_ns = lag_ns / 2;
         return;
     }
+    if (lag_ns > 2 * end->lag_ns)
+        lag_ns = 2 * end->lag_ns; /* one that was stuck says little of the others */
     int64_t off = (int64_t)lag_ns - (int64_t)end->lag_ns;
     int64_t spread = (off < 0 ? -off : off) - (int64_t)end->lag_spread_ns;
     end->lag_ns += (uint64_t)(off / 8);
@@ -159,7 +161,7 @@ static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_n
         if (seg->order > slot->last_acked_order)
             slot->last_acked_order = seg->order;
         wsp_watch_progress(end, (unsigned)seg->slot, now_ns);
-        if (!seg->is_raced)
+        if (seg->n_raced == 0)
             note_lag(end, now_ns - seg->sent_ns);
         seg->slot = -1;
     }

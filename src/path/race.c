@@ -5,11 +5,13 @@
 #include "path/end_internal.h"
 
 #define LOOK_AGAIN_NS (2 * WSP_NS_PER_MS)
+/* Its second stream may have lost it, too. */
+#define RACES_MOST 3
 
 static uint64_t overdue_ns(const struct wsp_end *end)
 {
     uint64_t margin = 2 * end->lag_spread_ns;
-    return end->lag_ns + end->lag_ns / 2 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+    return end->lag_ns + end->lag_ns / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
 }
 
 static bool is_at_end(const struct wsp_end *end)
@@ -25,11 +27,11 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
         uint64_t at_ns = seg->sent_ns + overdue_ns(end);
-        if (seg->is_raced || seg->n_pins > 0 || seg->length == 0)
+        if (seg->n_raced == RACES_MOST || seg->n_pins > 0 || seg->length == 0)
             continue;
         if (at_ns > now_ns)
             return at_ns;
-        seg->is_raced = true;
+        seg->n_raced++;
         seg->avoids = (int)index;
         end->stats.segments_taken_over++;
         wsp_seg_unbind(end, seg);
