@@ -4,16 +4,24 @@
 
 #include "base/clock.h"
 
+#include <math.h>
+
 /* Below this round trip a queue cannot be told from the machine's own delays. */
 #define NEAR_NS (2 * WSP_NS_PER_MS)
 /* Of the round trip: the queue that is aimed at, and the one that begins or ends an episode. */
-#define AIM       0.10
-#define CROWDED   0.25
-#define LEAST_NS  2e6  /* of the aim; twice that of a crowd. Less is jitter */
-#define EMPTY     0.75 /* of the aim: no queue */
-#define STEEPNESS 0.28 /* how much a round trip of queue slows down: it is gone after some four */
-#define SLOWEST   0.70
-#define FASTEST   1.03
+#define AIM      0.10
+#define CROWDED  0.25
+#define LEAST_NS 2e6 /* of the aim; twice that of a crowd. Less is jitter */
+/* Who sends more aims at less of a queue, so that paths that meet in one come to equal shares: of
+ * the aim at REFERENCE_BPS so much less for each doubling, within limits. */
+#define REFERENCE_BPS 100e6
+#define MODESTY       0.4
+#define AIM_PART_MIN  0.3
+#define AIM_PART_MAX  2.0
+#define EMPTY         0.75 /* of the aim: no queue */
+#define STEEPNESS     0.28 /* how much a round trip of queue slows down: it is gone after some four */
+#define SLOWEST       0.70
+#define FASTEST       1.03
 /* Without a queue the pace rises, first slowly; never far above what was delivered of late, whose
  * best fades with each interval. */
 #define RISE       0.02
@@ -37,6 +45,15 @@ static double larger(double a, double b)
 static double within(double x, double low, double high)
 {
     return x < low ? low : x > high ? high : x;
+}
+
+static double aim_of(const struct wsp_tune *tune, double base)
+{
+    double aim = larger(AIM * base, LEAST_NS);
+    if (tune->capacity_bps <= 0)
+        return aim;
+    double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
+    return aim * within(part, AIM_PART_MIN, AIM_PART_MAX);
 }
 
 static void let_go(struct wsp_tune *tune, uint64_t now_ns)
@@ -114,7 +131,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
     double base = (double)reading->min_rtt_ns;
     double queue = (double)reading->rtt_ns - base;
-    double aim = larger(AIM * base, LEAST_NS), crowded = larger(CROWDED * base, 2 * LEAST_NS);
+    double aim = aim_of(tune, base), crowded = larger(CROWDED * base, 2.5 * LEAST_NS);
     if (reading->rtt_ns == 0 || reading->min_rtt_ns < NEAR_NS)
         return false;
     bool is_full = queue > EMPTY * aim;

@@ -154,6 +154,35 @@ START_TEST(a_bottleneck_that_widens_is_found)
 }
 END_TEST
 
+/* One of two that share a way has an interval. */
+static double share(struct way *way, struct wsp_tune *own, const struct wsp_tune *other)
+{
+    bool is_paced = other->rate_bps > 0 && other->rate_bps < 2 * way->capacity_bps;
+    way->foreign_bps = is_paced ? other->rate_bps : way->capacity_bps;
+    tune = *own;
+    double bps = pass(way);
+    *own = tune;
+    return bps;
+}
+
+START_TEST(two_that_share_a_way_come_to_equal_parts)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 10, NULL); /* the first has it for itself */
+    struct wsp_tune first = tune, second;
+    tune.capacity_bps = tune.rate_bps = 10 * MB;
+    second = tune;
+    double sums[2] = {0};
+    for (int i = 0; i < 1600; i++) {
+        double bps[2] = {share(&way, &first, &second), share(&way, &second, &first)};
+        for (int k = 0; k < 2 && i >= 1200; k++)
+            sums[k] += bps[k] / 400;
+    }
+    ck_assert(sums[0] + sums[1] > 0.9 * 120 * MB);
+    ck_assert(larger(sums[0], sums[1]) < 1.5 * smaller(sums[0], sums[1]));
+}
+END_TEST
+
 START_TEST(what_is_set_by_hand_stays)
 {
     struct way way = begin(30, 120 * MB, 10 * MB);
@@ -200,6 +229,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
+    tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_is_set_by_hand_stays);
     tcase_add_test(cases, paths_to_one_site_share_its_streams);
     tcase_add_test(cases, a_first_number_fits_the_way_and_the_message);
