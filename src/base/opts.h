@@ -34,6 +34,8 @@ enum wsp_opt_kind {
     X(PACING, "WIDESPAN_PACING", RATE, "auto", 10000, 10000000000000,                              \
       "large messages leave a path at this rate; auto keeps the queue of the bottleneck short "    \
       "where that costs nothing")                                                                  \
+    X(HINTS, "WIDESPAN_HINTS", TEXT, "", 0, 0,                                                     \
+      "file that keeps what tuning found, by remote host, from one run to the next")               \
     X(EAGER, "WIDESPAN_EAGER", BYTES, "64K", 0, 67108864,                                          \
       "messages up to this size may use the whole credit of a pair, larger ones leave a quarter")  \
     X(CREDIT, "WIDESPAN_CREDIT", BYTES, "4M", 4096, 1073741824,                                    \

@@ -146,6 +146,7 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
                                                  .replay = &link->replay,
                                                  .spares = &link->spares};
     obey_hand(link);
+    wsp_link_load_hints(link);
     link->unexpected.limit_bytes = wsp_opt_number(WSP_OPT_UNEXPECTED_MEMORY);
     link->replay.limit_bytes = wsp_opt_number(WSP_OPT_REPLAY_MEMORY);
     /* A thread that saw another link at this address must not take its happenings for ours. */
@@ -345,6 +346,8 @@ void wsp_link_close(struct wsp_link **at)
     wsp_driver_stop(link);
     wsp_link_lock(link);
     wsp_acceptor_stop(link);
+    wsp_link_save_hints(link);
+    wsp_hints_free(&link->hints);
     free_peers(link);
     wsp_emulator_close(link);
     wsp_hosts_free(link);

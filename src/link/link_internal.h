@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "link/hints.h"
 #include "link/link.h"
 #include "link/share.h"
 #include "net/tcp.h"
@@ -146,8 +147,9 @@ struct wsp_link {
     struct wsp_host *hosts;
     struct wsp_map known_addresses;     /* hash of the address -> any pointer */
     struct wsp_end_config end_defaults; /* from the options; without peer and handler */
-    uint32_t window_bytes; /* of the kernel for a stream, each way; 0: as it sees fit */
-    unsigned by_hand;      /* what the user has set: enum wsp_hand */
+    uint32_t window_bytes;  /* of the kernel for a stream, each way; 0: as it sees fit */
+    unsigned by_hand;       /* what the user has set: enum wsp_hand */
+    struct wsp_hints hints; /* from the last run */
 
     /* Under the lock. */
     struct wsp_loop *loop;
@@ -295,5 +297,13 @@ void wsp_peer_get_stats(const struct wsp_peer *peer, struct wsp_end_stats *stats
 /* fork.c */
 void wsp_fork_add(struct wsp_link *link);
 void wsp_fork_remove(struct wsp_link *link);
+
+/* seed.c: from one run to the next */
+/* Reads what WIDESPAN_HINTS names. */
+void wsp_link_load_hints(struct wsp_link *link);
+/* Keeps there what the paths found. */
+void wsp_link_save_hints(const struct wsp_link *link);
+/* What an end to this peer is to begin with. */
+void wsp_peer_take_hint(const struct wsp_peer *peer, struct wsp_end_config *config);
 
 #endif

@@ -205,6 +205,7 @@ wsp_err wsp_peer_open(struct wsp_peer *peer)
     config.pair = &peer->share->pair;
     config.handler = &end_handler;
     config.user = peer;
+    wsp_peer_take_hint(peer, &config);
     wsp_err err = wsp_end_open(&config, wsp_clock_now_ns(), &peer->end);
     if (err)
         return err;

@@ -77,6 +77,7 @@ struct wsp_end_config {
     uint32_t local_rank, remote_rank;
     unsigned streams_max;   /* slots, 1..WSP_STREAMS_MAX */
     unsigned streams_first; /* to begin with, 1..streams_max */
+    unsigned streams_guess; /* for the first bulk; 0: by the round trip */
     bool tunes_streams;     /* their number is found by traffic; else it stays streams_first */
     bool tunes_pace;        /* the pace of bulk, too; else it is pace_bps */
     bool tunes_segments;    /* segments shrink where streams are slow */
@@ -126,6 +127,9 @@ enum wsp_send_flag {
     WSP_SEND_CONTROL = 1 << 1 /* at most WSP_CONTROL_MAX bytes; needs no credit, passes bulk */
 };
 #define WSP_CONTROL_MAX 65536
+
+/* The credit that tuning would grant at most. */
+uint64_t wsp_end_credit_most(const struct wsp_end_config *config);
 
 /* Opens an end without streams; asks for its first ones with want_stream at wsp_end_start. */
 wsp_err wsp_end_open(const struct wsp_end_config *config, uint64_t now_ns,

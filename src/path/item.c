@@ -152,12 +152,17 @@ static void count_unmatched(struct wsp_end *end)
                  (unsigned long long)end->n_unmatched);
 }
 
+uint64_t wsp_end_credit_most(const struct wsp_end_config *config)
+{
+    return config->unexpected->limit_bytes / WISH_PARTS;
+}
+
 /* Far away, what is sent before the answer comes back should fill the way: credit of a product of
  * bandwidth and round trip, which a sender that runs short of it lets us find. */
 static void raise_wish(struct wsp_end *end, uint64_t length)
 {
     struct wsp_grant *grant = &end->grant;
-    uint64_t most = end->config.unexpected->limit_bytes / WISH_PARTS;
+    uint64_t most = wsp_end_credit_most(&end->config);
     if (!end->config.tunes_credit || end->stats.rtt_ns < WISH_RTT_NS || length < grant->want_bytes)
         return;
     if (2 * grant->want_bytes <= most)

@@ -263,7 +263,7 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     if (!end->config.tunes_streams || length <= end->config.eager_bytes)
         return;
     uint64_t rtt_ns = end->min_rtt_ns ? end->min_rtt_ns : end->stats.rtt_ns;
-    unsigned n = wsp_pair_part(wsp_tune_guess(rtt_ns, length),
+    unsigned n = wsp_pair_part(wsp_tune_guess(rtt_ns, length, end->config.streams_guess),
                                wsp_pair_others(end->config.pair, end->is_counted));
     if (end->tune.goodput_bps > 0) {
         n = end->n_used > end->tune.n ? end->n_used : end->tune.n; /* as it was before the pause */
@@ -273,7 +273,7 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     if (n > end->config.streams_max)
         n = end->config.streams_max;
     bool is_better_guess = end->is_blind && rtt_ns && n < end->n_used;
-    end->is_blind = rtt_ns == 0;
+    end->is_blind = rtt_ns == 0 && end->config.streams_guess == 0;
     if (n <= end->n_used && !is_better_guess)
         return;
     end->bulk_ns = now_ns; /* it is about to flow */

@@ -57,12 +57,14 @@ void wsp_tune_init(struct wsp_tune *tune, unsigned n_max)
         .n_max = n_max, .n = 1, .up_rest_ns = REST_FIRST_NS, .down_rest_ns = REST_FIRST_NS};
 }
 
-unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes)
+unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes, unsigned last_n)
 {
     uint64_t n = rtt_ns ? rtt_ns / GUESS_RTT_NS : GUESS_BLIND;
     uint64_t pieces = bytes / GUESS_BYTES;
     if (n > GUESS_MAX)
         n = GUESS_MAX;
+    if (last_n > 0)
+        n = last_n;
     if (n > pieces)
         n = pieces;
     return n < 1 ? 1 : (unsigned)n;

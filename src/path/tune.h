@@ -99,8 +99,9 @@ struct wsp_tune {
 
 void wsp_tune_init(struct wsp_tune *tune, unsigned n_max);
 
-/* Streams for a path whose bulk begins: by its round trip (0: not known) and the bytes to send. */
-unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes);
+/* Streams for a path whose bulk begins: by its round trip (0: not known), the bytes to send, and
+ * how many the last run had (0: not known), which is better than either rule. */
+unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes, unsigned last_n);
 
 /* How long the next interval should be. */
 uint64_t wsp_tune_interval_ns(uint64_t min_rtt_ns);

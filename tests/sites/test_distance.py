@@ -177,6 +177,45 @@ def choices():
     jobs.expect(len(lines) == 2 and all(', limit ' in line for line in lines), result.describe())
 
 
+def streams_begun_with(folder, **environment):
+    """Of a job with one message of a second between two ranks."""
+    stats = pathlib.Path(folder, 'stats')
+    stats.unlink(missing_ok=True)
+    result = jobs.run_over((1, 1), [jobs.SITES / 'bulk_pairs', 12500000], 60,
+                           {'WIDESPAN_STATS': f'json:{stats}', 'WIDESPAN_PACING': '100M',
+                            'WIDESPAN_HINTS': str(pathlib.Path(folder, 'hints')),
+                            **environment}).must_pass()
+    sent = [path for line in jobs.read_stats(stats) if 'rank' in line
+            for path in line['link']['paths'] if path['goodput_bps'] > 0]
+    jobs.expect(len(sent) >= 1, 'no goodput was measured')
+    return max(path['streams'] for path in sent), result
+
+
+def hints():
+    """A job begins with the number of streams that the last one found, or that somebody wrote."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, 'hints')
+        n_streams, _ = streams_begun_with(folder)
+        head, *rows = file.read_text().splitlines()
+        jobs.expect(head == '# widespan hints 1' and len(rows) == 1, file.read_text())
+        host, n_kept, pace, goodput, rtt, credit = rows[0].split()
+        jobs.expect(int(n_kept) == n_streams != 7, rows)
+        jobs.expect(int(pace) == 100000000 and 0.5e8 < int(goodput) < 2e8, rows)
+        file.write_text(f'{head}\nelsewhere 3 0 1 1 1\n{host} 7 0 {goodput} {rtt} {credit}\nbad\n')
+        n_streams, result = streams_begun_with(folder)
+        jobs.expect(n_streams == 7, n_streams)
+        jobs.expect(f'{file}:4: this line' in result.err, result.describe())
+        rows = file.read_text().splitlines()[1:]
+        jobs.expect([row.split()[:2] for row in rows] == [['elsewhere', '3'], [host, '7']], rows)
+
+        n_streams, _ = streams_begun_with(folder, WIDESPAN_STREAMS='2')
+        jobs.expect(n_streams == 2 and file.read_text().splitlines()[1:] == rows, n_streams)
+        file.write_text('a letter\n')
+        _, result = streams_begun_with(folder)
+        jobs.expect('neither read nor written' in result.err, result.describe())
+        jobs.expect(file.read_text() == 'a letter\n', file.read_text())
+
+
 def delays():
     """One one-way delay is enough for every collective, wherever its root is."""
     for sites in (2, 2), (2, 1, 1):
@@ -199,5 +238,5 @@ def rates():
 
 
 jobs.main({'counts': counts, 'counts_between': counts_between, 'printed_once': printed_once,
-           'choices': choices,
+           'choices': choices, 'hints': hints,
            'delays': delays, 'rates': rates})

@@ -79,7 +79,7 @@ static double run(struct way *way, double seconds, double *queue)
 static struct way begin(double rtt_ms, double capacity, double stream)
 {
     wsp_tune_init(&tune, 256);
-    tune.n = wsp_tune_guess((uint64_t)(rtt_ms * (double)WSP_NS_PER_MS), UINT64_C(1) << 30);
+    tune.n = wsp_tune_guess((uint64_t)(rtt_ms * (double)WSP_NS_PER_MS), UINT64_C(1) << 30, 0);
     return (struct way){.capacity_bps = capacity,
                         .base_ns = rtt_ms * (double)WSP_NS_PER_MS,
                         .stream_bps = stream,
@@ -215,9 +215,9 @@ END_TEST
 
 START_TEST(a_first_number_fits_the_way_and_the_message)
 {
-    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 26), 100);
-    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 18), 4);
-    ck_assert_uint_eq(wsp_tune_guess(50 * WSP_NS_PER_US, UINT64_C(1) << 26), 1);
+    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 100);
+    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 18, 0), 4);
+    ck_assert_uint_eq(wsp_tune_guess(50 * WSP_NS_PER_US, UINT64_C(1) << 26, 0), 1);
 }
 END_TEST
 
