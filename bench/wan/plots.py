@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Plots of what compare measured, by gnuplot, as SVG and PNG."""
 
+import bisect
 import shutil
 import statistics
 import subprocess
@@ -19,17 +20,39 @@ def draw(path, title, settings, curves):
         subprocess.run(['gnuplot'], input=script, text=True, check=True)
 
 
+WINDOW_S = 2.0
+
+
+def arrivals(series, step):
+    """[(s, Mbit so far)] where something was complete."""
+    points, total = [(0.0, 0.0)], 0.0
+    for i, mbps in enumerate(series):
+        if mbps > 0:
+            total += mbps * step
+            points.append(((i + 1) * step, total))
+    return points
+
+
+def arrived(points, at):
+    """Mbit until `at`: what a message brings is taken to have come evenly since the one before."""
+    i = min(max(bisect.bisect_left(points, (at,)), 1), len(points) - 1)
+    (t, low), (u, high) = points[i - 1], points[i]
+    return low + (high - low) * (at - t) / (u - t)
+
+
 def over_time(path, title, by_peer):
-    """Goodput of the last round, in means of two seconds: four messages of 64 MiB at 1 Gbit/s."""
+    """Goodput of the last round over windows of two seconds."""
     curves = []
     for peer, samples in by_peer.items():
         series = (samples[-1] or {}).get('series_mbps')
         if not series:
             continue
         step = 1.0 if peer.startswith('iperf3') else 0.1
-        n = round(2 / step)
-        rows = [((i + n / 2) * step, statistics.mean(series[i:i + n]))
-                for i in range(0, len(series) - n + 1, n)]
+        points = arrivals(series, step)
+        n_windows = int(2 * points[-1][0] / WINDOW_S) - 1 if len(points) > 1 else 0
+        rows = [((i + 1) * WINDOW_S / 2,
+                 (arrived(points, (i + 2) * WINDOW_S / 2) - arrived(points, i * WINDOW_S / 2))
+                 / WINDOW_S) for i in range(n_windows)]
         curves.append((peer, 'with lines', rows))
     if curves:
         draw(path, title, "set xlabel 's'\nset ylabel 'Mbit/s'\nset yrange [0:*]", curves)

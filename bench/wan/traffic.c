@@ -3,7 +3,7 @@
  *
  *     wan-PEER WHERE stream SIZE DISCARD TIME   goodput of messages one way: the first DISCARD
  *                                               seconds do not count, the next TIME do
- *     wan-PEER WHERE pingpong SIZE TIME         round trips
+ *     wan-PEER WHERE pingpong SIZE DISCARD TIME round trips, likewise
  *     wan-PEER WHERE first SIZE                 a fresh pair's first message and a short answer
  *
  * The driving side sends first; the receiving side of a stream, or else the driving side, prints.
@@ -27,9 +27,11 @@ static void stream(bool drives, size_t size, double discard, double time)
     free(record.at);
 }
 
-static void pingpong(bool drives, size_t size, double time)
+static void pingpong(bool drives, size_t size, double discard, double time)
 {
     double *trips = flow_trips_room();
+    if (discard > 0)
+        flow_trips(drives, size, discard, trips);
     size_t n = flow_trips(drives, size, time, trips);
     if (drives)
         printf("{\"round_trip_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f, "
@@ -65,8 +67,8 @@ static void first_message(const char *where, size_t size)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: wan-PEER WHERE stream SIZE DISCARD TIME | pingpong SIZE TIME | "
-                    "first SIZE\n");
+    fprintf(stderr, "usage: wan-PEER WHERE stream SIZE DISCARD TIME | "
+                    "pingpong SIZE DISCARD TIME | first SIZE\n");
     return 2;
 }
 
@@ -79,8 +81,8 @@ int main(int argc, char **argv)
         return usage();
     if (strcmp(argv[2], "stream") == 0 && argc == 6) {
         stream(channel_open(argv[1]), size, atof(argv[4]), atof(argv[5]));
-    } else if (strcmp(argv[2], "pingpong") == 0 && argc == 5) {
-        pingpong(channel_open(argv[1]), size, atof(argv[4]));
+    } else if (strcmp(argv[2], "pingpong") == 0 && argc == 6) {
+        pingpong(channel_open(argv[1]), size, atof(argv[4]), atof(argv[5]));
     } else if (strcmp(argv[2], "first") == 0 && argc == 4) {
         first_message(argv[1], size);
     } else {

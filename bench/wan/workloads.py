@@ -2,7 +2,7 @@
 """What compare measures. A workload is a tuple, its kind first. Kinds that a peer plays itself, with
 the words of traffic.c, pairs.c or overlap.c:
 
-    ('stream', size, discard_s, time_s)   ('pingpong', size, time_s)   ('first', size)
+    ('stream', size, discard_s, time_s)   ('pingpong', size, discard_s, time_s)   ('first', size)
     ('beside', size, discard_s, time_s)   8-byte round trips of one pair, beside a stream of another
     ('both', size, discard_s, time_s)     two pairs that stream
     ('overlap', alone_ms, compute_ms, time_s)
@@ -43,8 +43,8 @@ def table(discard, seconds):
     """Name -> workload."""
     return {'stream-64M': ('stream', 64 * MB, discard, seconds),
             'stream-1M': ('stream', MB, discard, seconds),
-            'pingpong-64M': ('pingpong', 64 * MB, seconds),
-            'pingpong-8': ('pingpong', 8, min(seconds, 10)),
+            'pingpong-64M': ('pingpong', 64 * MB, discard, seconds),
+            'pingpong-8': ('pingpong', 8, discard, min(seconds, 10)),
             'first-64M': ('first', 64 * MB),
             'small-beside-bulk': ('beside', 64 * MB, discard, seconds),
             'slowed-stream': ('slowed', 16 * MB, discard, seconds),
@@ -58,7 +58,7 @@ def table(discard, seconds):
 def seconds_of(workload):
     """What it takes beside starting."""
     kind, *numbers = workload
-    if kind in ('pingpong', 'overlap'):
+    if kind == 'overlap':
         return numbers[-1]
     return sum(numbers[1:]) + (10 if kind == 'beside' else 0)
 
@@ -94,7 +94,7 @@ def jain(shares):
 
 def sizes(peer, link, seconds):
     """Goodput counts the bytes of one direction in half a round trip."""
-    trips = {size: peer.play(link, ('pingpong', size, seconds))[0]['round_trip_ms']
+    trips = {size: peer.play(link, ('pingpong', size, 0, seconds))[0]['round_trip_ms']
              for size in SIZES}
     return {'round_trip_ms': trips[SIZES[0]],
             'sizes': [{'size': size, 'round_trip_ms': ms, 'goodput_mbps': size * 16e-3 / ms}

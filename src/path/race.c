@@ -27,7 +27,7 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
         uint64_t at_ns = seg->sent_ns + overdue_ns(end);
-        if (seg->n_raced == RACES_MOST || seg->n_pins > 0 || seg->length == 0)
+        if (seg->n_raced == RACES_MOST || seg->length == 0)
             continue;
         if (at_ns > now_ns)
             return at_ns;
