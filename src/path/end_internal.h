@@ -240,6 +240,7 @@ struct wsp_end {
     struct wsp_brake brake;
     uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
+    uint64_t told_bps;         /* to config.pair */
     unsigned wake_turn;        /* which stream is woken first */
     bool is_counted;           /* in config.pair */
     bool is_blind;             /* the number was guessed without a round trip */

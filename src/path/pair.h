@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 struct wsp_pair {
-    _Atomic uint32_t n_bulk; /* paths on which bulk flows now */
+    _Atomic uint32_t n_bulk;    /* paths on which bulk flows now */
+    _Atomic uint32_t n_paced;   /* of them, those that the bottleneck holds back */
+    _Atomic uint64_t paced_bps; /* ... and what they take together, bytes a second */
 };
 
 static inline void wsp_pair_join(struct wsp_pair *pair)
@@ -34,6 +36,29 @@ static inline uint32_t wsp_pair_others(struct wsp_pair *pair, int is_counted)
 {
     uint32_t n = pair ? atomic_load_explicit(&pair->n_bulk, memory_order_relaxed) : 0;
     return is_counted && n > 0 ? n - 1 : n;
+}
+
+/* Tells what the bottleneck gives a path, 0 while nothing holds it back; *told is its own, 0 at
+ * first. */
+static inline void wsp_pair_tell(struct wsp_pair *pair, uint64_t *told, uint64_t bps)
+{
+    if (!pair || *told == bps)
+        return;
+    atomic_fetch_add_explicit(&pair->paced_bps, bps - *told, memory_order_relaxed);
+    if (*told == 0)
+        atomic_fetch_add_explicit(&pair->n_paced, 1, memory_order_relaxed);
+    if (bps == 0)
+        atomic_fetch_sub_explicit(&pair->n_paced, 1, memory_order_relaxed);
+    *told = bps;
+}
+
+/* An equal part for each of those that it holds back; 0: there is at most one. */
+static inline double wsp_pair_equal_bps(struct wsp_pair *pair)
+{
+    uint32_t n = pair ? atomic_load_explicit(&pair->n_paced, memory_order_relaxed) : 0;
+    if (n < 2)
+        return 0;
+    return (double)atomic_load_explicit(&pair->paced_bps, memory_order_relaxed) / n;
 }
 
 #endif

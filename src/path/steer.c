@@ -214,6 +214,7 @@ void wsp_steer_stop(struct wsp_end *end)
     end->steer_at_ns = WSP_TIME_NEVER;
     if (end->is_counted)
         wsp_pair_leave(end->config.pair);
+    wsp_pair_tell(end->config.pair, &end->told_bps, 0);
     end->is_counted = false;
     wsp_young_stop(end);
 }
@@ -227,7 +228,11 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     read_streams(end, &sums);
     end->tune.n_max =
         wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
+    sums.reading.equal_bps = wsp_pair_equal_bps(end->config.pair);
     wsp_tune_step(&end->tune, &sums.reading, now_ns);
+    bool is_shared = end->tune.is_paced && sums.reading.is_backlogged;
+    wsp_pair_tell(end->config.pair, &end->told_bps,
+                  is_shared ? (uint64_t)end->tune.capacity_bps : 0);
     apply(end, now_ns);
     wsp_debug(
         "path to rank %u: %u streams, %u up, %.1f MB/s, rtt %.2f of %.2f ms, pace %.1f MB/s, %s",

@@ -15,6 +15,7 @@ struct way {
     double stream_bps;  /* what one stream can carry at most */
     double foreign_bps; /* what others put in whatever happens */
     double queue_bytes;
+    double equal_bps; /* told by the pair */
     uint64_t now_ns;
 };
 
@@ -51,7 +52,8 @@ static double pass(struct way *way)
                                   .min_rtt_ns = (uint64_t)way->base_ns,
                                   .n_sent = 1000,
                                   .is_backlogged = true,
-                                  .is_held = is_held};
+                                  .is_held = is_held,
+                                  .equal_bps = way->equal_bps};
     wsp_tune_step(&tune, &reading, way->now_ns);
     return ours;
 }
@@ -183,6 +185,35 @@ START_TEST(two_that_share_a_way_come_to_equal_parts)
 }
 END_TEST
 
+START_TEST(what_paths_of_one_machine_take_is_known_to_all)
+{
+    struct wsp_pair pair = {0};
+    uint64_t told[3] = {0};
+    wsp_pair_tell(&pair, &told[0], 100);
+    ck_assert(wsp_pair_equal_bps(&pair) <= 0);
+    wsp_pair_tell(&pair, &told[1], 30);
+    wsp_pair_tell(&pair, &told[2], 20);
+    ck_assert_uint_eq((unsigned)wsp_pair_equal_bps(&pair), 50);
+    wsp_pair_tell(&pair, &told[0], 60);
+    wsp_pair_tell(&pair, &told[2], 0);
+    ck_assert_uint_eq((unsigned)wsp_pair_equal_bps(&pair), 45);
+    wsp_pair_tell(&pair, &told[0], 0);
+    wsp_pair_tell(&pair, &told[1], 0);
+    ck_assert(pair.paced_bps == 0 && pair.n_paced == 0);
+}
+END_TEST
+
+START_TEST(a_path_comes_near_the_mean_of_its_machine)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 10, NULL);
+    way.foreign_bps = 40 * MB;
+    way.equal_bps = 60 * MB;
+    run(&way, 2, NULL);
+    ck_assert(tune.rate_bps > 50 * MB && tune.rate_bps < 80 * MB);
+}
+END_TEST
+
 START_TEST(what_is_set_by_hand_stays)
 {
     struct way way = begin(30, 120 * MB, 10 * MB);
@@ -230,6 +261,8 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
+    tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
+    tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
     tcase_add_test(cases, what_is_set_by_hand_stays);
     tcase_add_test(cases, paths_to_one_site_share_its_streams);
     tcase_add_test(cases, a_first_number_fits_the_way_and_the_message);
