@@ -82,11 +82,12 @@ void wsp_brake_look(struct wsp_brake *brake, const struct wsp_look *look, uint64
     bool is_full = has_queue(brake, look);
     if (rate > brake->best_bps)
         brake->best_bps = rate;
-    if (rate > 0 && is_full && !brake->has_filled) {
+    /* What a short message reached says nothing of the way. */
+    if (rate > 0 && is_full && look->is_flowing && !brake->has_filled) {
         brake->has_filled = true;
         brake->held_until_ns = now_ns + HELD_RTTS * look->min_rtt_ns;
     }
-    if (rate > 0 && (is_full || brake->held_bps > 0))
+    if (rate > 0 && brake->has_filled && (is_full || brake->held_bps > 0))
         brake->held_bps = brake->best_bps * (is_full ? WITH_QUEUE : WITHOUT_QUEUE);
     remember(brake, look, now_ns);
     if (brake->looks_left > 0 && look->is_flowing)

@@ -178,7 +178,7 @@ def choices():
 
 
 def streams_begun_with(folder, **environment):
-    """Of a job with one message of a second between two ranks."""
+    """Of a job with one message of a second between two ranks: {number} of what they chose."""
     stats = pathlib.Path(folder, 'stats')
     stats.unlink(missing_ok=True)
     result = jobs.run_over((1, 1), [jobs.SITES / 'bulk_pairs', 12500000], 60,
@@ -188,7 +188,7 @@ def streams_begun_with(folder, **environment):
     sent = [path for line in jobs.read_stats(stats) if 'rank' in line
             for path in line['link']['paths'] if path['goodput_bps'] > 0]
     jobs.expect(len(sent) >= 1, 'no goodput was measured')
-    return max(path['streams'] for path in sent), result
+    return {path['streams'] for path in sent}, result
 
 
 def hints():
@@ -199,17 +199,17 @@ def hints():
         head, *rows = file.read_text().splitlines()
         jobs.expect(head == '# widespan hints 1' and len(rows) == 1, file.read_text())
         host, n_kept, pace, goodput, rtt, credit = rows[0].split()
-        jobs.expect(int(n_kept) == n_streams != 7, rows)
-        jobs.expect(int(pace) == 100000000 and 0.5e8 < int(goodput) < 2e8, rows)
+        jobs.expect(int(n_kept) in n_streams and 7 not in n_streams, f'{rows}: {n_streams}')
+        jobs.expect(int(pace) == 100000000 and int(goodput) > 0, rows)
         file.write_text(f'{head}\nelsewhere 3 0 1 1 1\n{host} 7 0 {goodput} {rtt} {credit}\nbad\n')
         n_streams, result = streams_begun_with(folder)
-        jobs.expect(n_streams == 7, n_streams)
+        jobs.expect(n_streams == {7}, n_streams)
         jobs.expect(f'{file}:4: this line' in result.err, result.describe())
         rows = file.read_text().splitlines()[1:]
         jobs.expect([row.split()[:2] for row in rows] == [['elsewhere', '3'], [host, '7']], rows)
 
         n_streams, _ = streams_begun_with(folder, WIDESPAN_STREAMS='2')
-        jobs.expect(n_streams == 2 and file.read_text().splitlines()[1:] == rows, n_streams)
+        jobs.expect(n_streams == {2} and file.read_text().splitlines()[1:] == rows, n_streams)
         file.write_text('a letter\n')
         _, result = streams_begun_with(folder)
         jobs.expect('neither read nor written' in result.err, result.describe())
