@@ -173,6 +173,9 @@ static bool replace(const char *path, const struct wsp_hints *hints)
             close(fd);
         return false;
     }
+    struct stat before;
+    if (stat(path, &before) == 0)
+        (void)fchmod(fd, before.st_mode & 0777); /* who may read it stays as it was */
     wsp_hints_print(hints, out);
     bool is_bad = ferror(out);
     is_bad |= fclose(out) != 0;
@@ -218,6 +221,8 @@ void wsp_hints_save(const char *path, const struct wsp_hints *hints)
     wsp_err err = read_file(path, true, &all);
     for (size_t i = 0; i < hints->n && !err; i++)
         err = wsp_hints_put(&all, &hints->rows[i]);
+    if (err == WSP_ERR_NO_MEMORY)
+        wsp_warn("hints: no memory to write %s", path);
     if (!err && !replace(path, &all))
         wsp_warn("hints: cannot write %s: %s", path, strerror(errno));
     close(lock); /* the lock file stays: were it removed, two could hold one each */

@@ -10,7 +10,6 @@
 /* The round trip has grown by one part of so many: a queue. */
 #define QUEUE_PART     16
 #define QUEUE_LEAST_NS (2 * WSP_NS_PER_MS)
-#define PACED_PART     10 /* what a pace lets stand */
 /* How much of what goes through may be sent: what has been sent already comes on top while there is
  * a queue. */
 #define WITH_QUEUE    0.85
@@ -66,9 +65,8 @@ static void remember(struct wsp_brake *brake, const struct wsp_look *look, uint6
 static bool has_queue(const struct wsp_brake *brake, const struct wsp_look *look)
 {
     uint64_t queue = look->min_rtt_ns / QUEUE_PART, from = brake->least_rtt_ns;
-    uint64_t paced = look->min_rtt_ns + look->min_rtt_ns / PACED_PART;
-    if (look->is_paced && from < paced)
-        from = paced;
+    if (look->standing_ns > 0 && from < look->min_rtt_ns + look->standing_ns)
+        from = look->min_rtt_ns + look->standing_ns;
     return look->rtt_ns > from + (queue > QUEUE_LEAST_NS ? queue : QUEUE_LEAST_NS);
 }
 

@@ -28,7 +28,7 @@ struct wsp_look {
     uint64_t delivered_bytes;    /* since they came up, all in all */
     unsigned n;                  /* of them */
     bool is_flowing;             /* bulk was handed to them during the last round trip */
-    bool is_paced;               /* a pace lets a short queue stand */
+    uint64_t standing_ns;        /* the queue that our pace lets stand; 0: there is none */
 };
 
 /* The time between two looks. */

@@ -13,6 +13,8 @@
 #ifndef WSP_PATH_TUNE_H
 #define WSP_PATH_TUNE_H
 
+#include "base/clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -97,6 +99,12 @@ struct wsp_tune {
     struct wsp_tally tally;
     double goodput_bps; /* of the last whole window */
 };
+
+/* Below this round trip a queue cannot be told from the machine's own delays. */
+#define WSP_TUNE_NEAR_NS (2 * WSP_NS_PER_MS)
+
+/* The queue that the pace lets stand; 0: nothing is paced. */
+uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns);
 
 void wsp_tune_init(struct wsp_tune *tune, unsigned n_max);
 

@@ -6,8 +6,6 @@
 
 #include <math.h>
 
-/* Below this round trip a queue cannot be told from the machine's own delays. */
-#define NEAR_NS (2 * WSP_NS_PER_MS)
 /* Of the round trip: the queue that is aimed at, and the one that begins or ends an episode. */
 #define AIM      0.10
 #define CROWDED  0.25
@@ -56,6 +54,11 @@ static double aim_of(const struct wsp_tune *tune, double base)
         return aim;
     double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
     return aim * within(part, AIM_PART_MIN, AIM_PART_MAX);
+}
+
+uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns)
+{
+    return tune->is_paced ? (uint64_t)aim_of(tune, (double)min_rtt_ns) : 0;
 }
 
 static void let_go(struct wsp_tune *tune, uint64_t now_ns)
@@ -136,7 +139,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     double base = (double)reading->min_rtt_ns;
     double queue = (double)reading->rtt_ns - base;
     double aim = aim_of(tune, base), crowded = larger(CROWDED * base, 2.5 * LEAST_NS);
-    if (reading->rtt_ns == 0 || reading->min_rtt_ns < NEAR_NS)
+    if (reading->rtt_ns == 0 || reading->min_rtt_ns < WSP_TUNE_NEAR_NS)
         return false;
     bool is_full = queue > EMPTY * aim;
     if (tune->is_rate_fixed)

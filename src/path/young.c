@@ -3,9 +3,6 @@
  * them. */
 #include "path/end_internal.h"
 
-/* Below this round trip a queue cannot be told from the machine's own delays. */
-#define NEAR_NS (2 * WSP_NS_PER_MS)
-
 /* To each stream its part. */
 static void apply(struct wsp_end *end)
 {
@@ -19,7 +16,7 @@ static void apply(struct wsp_end *end)
 static bool can_hold(const struct wsp_end *end)
 {
     return end->config.tunes_pace && end->config.handler->sample && end->config.handler->hold &&
-           end->min_rtt_ns >= NEAR_NS;
+           end->min_rtt_ns >= WSP_TUNE_NEAR_NS;
 }
 
 void wsp_young_flow(struct wsp_end *end, uint64_t now_ns)
@@ -59,7 +56,7 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
     }
     struct wsp_look look = {.min_rtt_ns = end->min_rtt_ns,
                             .is_flowing = now_ns - end->bulk_ns < end->min_rtt_ns,
-                            .is_paced = end->tune.is_paced};
+                            .standing_ns = wsp_tune_standing_ns(&end->tune, end->min_rtt_ns)};
     wsp_steer_look(end, &look);
     wsp_brake_look(&end->brake, &look, now_ns);
     if (end->brake.held_bps > 0)
