@@ -4,9 +4,6 @@
  * control items, first segments of messages, bulk. */
 #include "path/end_internal.h"
 
-/* With more than this to send, the end of it is not in sight. */
-#define TAIL_BYTES (UINT64_C(64) << 20)
-
 static void fill_common(struct wsp_end *end, unsigned index, struct wsp_frame *frame)
 {
     struct wsp_slot *slot = end->slots[index];
@@ -116,111 +113,6 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     return seg;
 }
 
-static struct wsp_seg *cut_more(struct wsp_end *end, struct wsp_tx *tx, uint64_t length)
-{
-    struct wsp_seg *seg = wsp_seg_new(end, tx, length);
-    if (!seg)
-        return NULL;
-    seg->type = WSP_FRAME_DATA;
-    seg->is_charged = seg->offset < tx->prefix && !(tx->flags & WSP_SEND_CONTROL);
-    end->stats.bytes_sent += length;
-    if (tx->cut >= wsp_tx_allowed(tx))
-        wsp_node_remove(&tx->queue);
-    return seg;
-}
-
-/* An even share of what is left for each stream, within limits: so that the streams end together.
- * No segment crosses the prefix, so that each is charged or not as a whole. */
-static uint64_t bulk_length(const struct wsp_end *end, const struct wsp_tx *tx)
-{
-    uint64_t left = wsp_tx_allowed(tx) - tx->cut;
-    if (tx->cut < tx->prefix && tx->prefix - tx->cut < left)
-        left = tx->prefix - tx->cut;
-    uint64_t share = left / end->n_used;
-    if (share < WSP_SEGMENT_LEAST)
-        share = WSP_SEGMENT_LEAST;
-    if (share > end->segment_bytes)
-        share = end->segment_bytes;
-    return share < left ? share : left;
-}
-
-/* What waits to be sent, as far as it matters for the end of a burst. */
-static uint64_t bulk_left(const struct wsp_end *end)
-{
-    uint64_t left = 0;
-    WSP_LIST_EACH(node, &end->bulk)
-    {
-        const struct wsp_tx *tx = WSP_CONTAINER(node, struct wsp_tx, queue);
-        left += wsp_tx_allowed(tx) - tx->cut;
-        if (left > TAIL_BYTES)
-            break;
-    }
-    return left;
-}
-
-static uint64_t idle_ns(const struct wsp_slot *slot, uint64_t now_ns)
-{
-    return now_ns > slot->progress_ns ? now_ns - slot->progress_ns : 0;
-}
-
-/* The stream that would deliver a segment soonest, of those whose rate is known. */
-static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t now_ns)
-{
-    int best = -1;
-    double best_ns = 0;
-    for (unsigned i = 0; i < end->n_slots; i++) {
-        const struct wsp_slot *slot = end->slots[i];
-        double ns = wsp_meter_finish_ns(&slot->meter, length, idle_ns(slot, now_ns));
-        if (!slot->is_up || slot->is_suspect || ns <= 0 || (best >= 0 && ns >= best_ns) ||
-            !wsp_steer_carries_bulk(end, i))
-            continue;
-        best = (int)i;
-        best_ns = ns;
-    }
-    return best;
-}
-
-/* Leaves the segment to others if they will have delivered everything before this stream could.
- * Then the soonest is woken: it never declines, so that two cannot wake each other for ever. The
- * next tick asks again, for it may be stuck. */
-static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, uint64_t now_ns)
-{
-    struct wsp_stripe others = {0};
-    for (unsigned i = 0; i < end->n_slots; i++) {
-        const struct wsp_slot *slot = end->slots[i];
-        if (i != index && slot->is_up && !slot->is_suspect && wsp_steer_carries_bulk(end, i))
-            wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
-    }
-    const struct wsp_slot *own = end->slots[index];
-    if (wsp_stripe_may_take(&others, &own->meter, length, bulk_left(end), idle_ns(own, now_ns)))
-        return true;
-    int soonest = soonest_stream(end, length, now_ns);
-    if (soonest == (int)index)
-        return true;
-    if (soonest >= 0 && !end->slots[soonest]->is_writing)
-        end->config.handler->want_write(end->config.user, (unsigned)soonest);
-    wsp_end_arm(end, now_ns + WSP_ACK_DELAY_NS);
-    return false;
-}
-
-static struct wsp_seg *next_bulk(struct wsp_end *end, unsigned index, uint64_t now_ns)
-{
-    struct wsp_node *node = wsp_list_first(&end->bulk);
-    if (!node) {
-        end->is_starved = true;
-        wsp_race_begin(end, now_ns);
-        return NULL;
-    }
-    if (!wsp_steer_may_cut(end, index, now_ns))
-        return NULL;
-    struct wsp_tx *tx = WSP_CONTAINER(node, struct wsp_tx, queue);
-    uint64_t length = bulk_length(end, tx);
-    if (!may_take_bulk(end, index, length, now_ns))
-        return NULL;
-    wsp_steer_cut(end, length, now_ns);
-    return cut_more(end, tx, length);
-}
-
 /* Is the next small thing the express lane's? Not if that has much under way already. */
 static bool is_lanes(const struct wsp_end *end, unsigned index)
 {
@@ -282,7 +174,7 @@ static struct wsp_seg *next_segment(struct wsp_end *end, unsigned index, uint64_
         node = wsp_list_first(&end->heads);
     if (node && !is_lanes(end, index))
         return cut_first(end, WSP_CONTAINER(node, struct wsp_tx, queue));
-    return next_bulk(end, index, now_ns);
+    return wsp_bulk_next(end, index, now_ns);
 }
 
 /* Frames outside of the flow that are pressing. */

@@ -295,6 +295,10 @@ wsp_err wsp_seg_acknowledge(struct wsp_end *end, uint64_t cumulative,
 void wsp_seg_nacked(struct wsp_end *end, uint64_t number);
 void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg);
 
+/* bulk.c */
+/* The next piece of bulk for this stream; NULL: none now, and it is asked again. */
+struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_ns);
+
 /* claim.c: where the payload of an incoming segment goes */
 void wsp_chunk_free(struct wsp_end *end, struct wsp_chunk *chunk); /* may be NULL */
 wsp_err wsp_claim_make(struct wsp_end *end, unsigned index, struct wsp_landing *landing);
