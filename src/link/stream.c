@@ -132,6 +132,7 @@ bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *samp
                                          .n_sent_again = tcp.n_sent_again,
                                          .busy_ns = tcp.busy_ns,
                                          .receiver_limited_ns = tcp.receiver_limited_ns,
+                                         .pace_bps = tcp.pace_bps,
                                          .is_dry = tcp.unsent_bytes == 0};
     wsp_end_get_tuning(stream->peer->end, &tuning);
     if (stream->notsent_bytes != 2 * tuning.segment_bytes) {

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+/* What a kernel says before it has paced a connection. */
+#define UNLIMITED UINT64_MAX
+
 #define HAS(length, field)                                                                         \
     ((length) >= offsetof(struct tcp_info, field) + sizeof(((struct tcp_info *)0)->field))
 
@@ -27,6 +30,7 @@ bool wsp_tcp_sample(int fd, struct wsp_tcp_sample *sample)
         .busy_ns = info.tcpi_busy_time * WSP_NS_PER_US,
         .receiver_limited_ns = info.tcpi_rwnd_limited * WSP_NS_PER_US,
         .unsent_bytes = info.tcpi_notsent_bytes,
+        .pace_bps = info.tcpi_pacing_rate == UNLIMITED ? 0 : info.tcpi_pacing_rate,
     };
     return true;
 }

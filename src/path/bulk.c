@@ -18,13 +18,25 @@ static struct wsp_seg *cut_more(struct wsp_end *end, struct wsp_tx *tx, uint64_t
     return seg;
 }
 
-/* An even share of what is left for each stream, within limits: so that the streams end together.
- * No segment crosses the prefix, so that each is charged or not as a whole. */
-static uint64_t bulk_length(const struct wsp_end *end, const struct wsp_tx *tx)
+bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index)
+{
+    const struct wsp_slot *slot = end->slots[index];
+    return slot->is_up && !slot->is_suspect && wsp_steer_carries_bulk(end, index);
+}
+
+/* What of a message may be cut in one piece: none crosses the prefix, so that each is charged or
+ * not as a whole. */
+static uint64_t uncut(const struct wsp_tx *tx)
 {
     uint64_t left = wsp_tx_allowed(tx) - tx->cut;
-    if (tx->cut < tx->prefix && tx->prefix - tx->cut < left)
-        left = tx->prefix - tx->cut;
+    uint64_t prefix_left = tx->cut < tx->prefix ? tx->prefix - tx->cut : left;
+    return prefix_left < left ? prefix_left : left;
+}
+
+/* An even share of what is left for each stream, within limits: so that the streams end together.
+ */
+static uint64_t bulk_length(const struct wsp_end *end, uint64_t left)
+{
     uint64_t share = left / end->n_used;
     if (share < WSP_SEGMENT_LEAST)
         share = WSP_SEGMENT_LEAST;
@@ -60,8 +72,7 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
     for (unsigned i = 0; i < end->n_slots; i++) {
         const struct wsp_slot *slot = end->slots[i];
         double ns = wsp_meter_finish_ns(&slot->meter, length, idle_ns(slot, now_ns));
-        if (!slot->is_up || slot->is_suspect || ns <= 0 || (best >= 0 && ns >= best_ns) ||
-            !wsp_steer_carries_bulk(end, i))
+        if (ns <= 0 || (best >= 0 && ns >= best_ns) || !wsp_bulk_is_usable(end, i))
             continue;
         best = (int)i;
         best_ns = ns;
@@ -77,7 +88,7 @@ static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, 
     struct wsp_stripe others = {0};
     for (unsigned i = 0; i < end->n_slots; i++) {
         const struct wsp_slot *slot = end->slots[i];
-        if (i != index && slot->is_up && !slot->is_suspect && wsp_steer_carries_bulk(end, i))
+        if (i != index && wsp_bulk_is_usable(end, i))
             wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
     }
     const struct wsp_slot *own = end->slots[index];
@@ -103,9 +114,18 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
     if (!wsp_steer_may_cut(end, index, now_ns))
         return NULL;
     struct wsp_tx *tx = WSP_CONTAINER(node, struct wsp_tx, queue);
-    uint64_t length = bulk_length(end, tx);
-    if (!may_take_bulk(end, index, length, now_ns))
-        return NULL;
+    if (!tx->is_begun)
+        wsp_plan_make(end, tx, now_ns);
+    uint64_t length;
+    if (wsp_plan_holds(tx, now_ns)) {
+        length = wsp_plan_take(end, index, uncut(tx));
+        if (length == 0)
+            return NULL;
+    } else {
+        length = bulk_length(end, uncut(tx));
+        if (!may_take_bulk(end, index, length, now_ns))
+            return NULL;
+    }
     wsp_steer_cut(end, length, now_ns);
     return cut_more(end, tx, length);
 }

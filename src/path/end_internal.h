@@ -83,8 +83,10 @@ struct wsp_tx {
     bool copy_in_budget;
     uint64_t target, value; /* of a control item */
     uint64_t item, prefix;
-    uint64_t cut;     /* bytes cut so far */
-    bool is_cut_once; /* its first segment was cut: item and prefix are fixed */
+    uint64_t cut;           /* bytes cut so far */
+    uint64_t plan_until_ns; /* the streams' parts are planned, and kept for them; 0: not */
+    bool is_begun;          /* its turn as bulk came */
+    bool is_cut_once;       /* its first segment was cut: item and prefix are fixed */
     bool is_accepted;
     bool is_cancelling;              /* asked for, not answered */
     bool is_cancelled;               /* ... granted */
@@ -151,6 +153,7 @@ struct wsp_slot {
     struct wsp_list under_way; /* segments, in order of sending */
     struct wsp_meter meter;
     struct wsp_stream_sample sample; /* the last one */
+    uint64_t plan_bytes;             /* its part of a short message, not cut yet */
     uint64_t bytes_sent;             /* payload */
     bool is_writing;                 /* pulled and not written */
     struct wsp_seg *writing;         /* the segment of it; NULL: another frame, or let go of */
@@ -295,7 +298,17 @@ wsp_err wsp_seg_acknowledge(struct wsp_end *end, uint64_t cumulative,
 void wsp_seg_nacked(struct wsp_end *end, uint64_t number);
 void wsp_seg_free(struct wsp_end *end, struct wsp_seg *seg);
 
+/* plan.c: a short message on an idle path */
+/* Gives each stream its part of a message whose bulk begins, if it is short and nothing is under
+ * way. */
+void wsp_plan_make(struct wsp_end *end, struct wsp_tx *tx, uint64_t now_ns);
+bool wsp_plan_holds(const struct wsp_tx *tx, uint64_t now_ns);
+/* The next piece of a stream's part, of what is left; 0: it has none. */
+uint64_t wsp_plan_take(struct wsp_end *end, unsigned index, uint64_t left);
+
 /* bulk.c */
+/* Is the stream up, sound, and for bulk? */
+bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index);
 /* The next piece of bulk for this stream; NULL: none now, and it is asked again. */
 struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_ns);
 

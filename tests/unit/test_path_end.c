@@ -18,6 +18,7 @@ struct party {
     unsigned n_arrived, n_landed, n_sent, n_lost, n_closed, n_sunk;
     wsp_err landed_err, sent_err, lost_err;
     uint32_t wanted[N_STREAMS];
+    uint64_t pace_bps[N_STREAMS]; /* as the kernels tell it */
 };
 
 static struct party parties[2];
@@ -88,6 +89,12 @@ static void on_lost(void *user, wsp_err err)
     p->lost_err = err;
 }
 
+static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
+{
+    *sample = (struct wsp_stream_sample){.pace_bps = ((struct party *)user)->pace_bps[index]};
+    return true;
+}
+
 static const struct wsp_end_handler handler = {
     .arrived = on_arrived,
     .landed = on_landed,
@@ -96,6 +103,7 @@ static const struct wsp_end_handler handler = {
     .want_write = on_want_write,
     .want_reset = on_want_reset,
     .want_stream = on_want_stream,
+    .sample = on_sample,
     .unpin = on_unpin,
     .sink = on_sink,
     .closed = on_closed,
@@ -230,6 +238,46 @@ START_TEST(a_small_message_is_sent_at_once_and_waits_for_its_receive)
     wsp_end_accept(parties[1].end, parties[1].arrived, buffer, 100, NULL, now);
     ck_assert_uint_eq(parties[1].n_landed, 1);
     ck_assert_uint_eq(buffer[99], 7);
+    teardown();
+}
+END_TEST
+
+/* Bytes of a message of two pieces that each stream sends, the head apart. */
+static void send_short(uint64_t bytes[N_STREAMS])
+{
+    uint64_t before[N_STREAMS];
+    for (unsigned i = 0; i < N_STREAMS; i++)
+        before[i] = wsp_end_stream_bytes(parties[0].end, i);
+    unsigned n = parties[1].n_arrived;
+    send(0, data, 8000, 0);
+    settle();
+    ck_assert_uint_eq(parties[1].n_arrived, n + 1);
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+    settle();
+    ck_assert_uint_eq(parties[1].n_landed, n + 1);
+    ck_assert_mem_eq(buffer, data, 8000);
+    for (unsigned i = 0; i < N_STREAMS; i++)
+        bytes[i] = wsp_end_stream_bytes(parties[0].end, i) - before[i];
+}
+
+START_TEST(a_short_message_is_shared_by_what_the_kernels_tell)
+{
+    uint64_t bytes[N_STREAMS];
+    setup();
+    join(1, 1, true);
+    settle();
+    parties[0].pace_bps[0] = parties[0].pace_bps[1] = 1000000;
+    send_short(bytes);
+    ck_assert_uint_eq(bytes[0] + bytes[1], 8000);
+    ck_assert_uint_ge(bytes[0], 3904);
+    ck_assert_uint_ge(bytes[1], 3904);
+    parties[0].pace_bps[1] = 3000000;
+    send_short(bytes);
+    ck_assert_uint_eq(bytes[0], 0);
+    ck_assert_uint_eq(bytes[1], 8000);
+    parties[0].pace_bps[0] = 9000000;
+    send_short(bytes);
+    ck_assert_uint_eq(bytes[0], 8000);
     teardown();
 }
 END_TEST
@@ -381,6 +429,7 @@ END_TEST
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, a_small_message_is_sent_at_once_and_waits_for_its_receive);
+    tcase_add_test(cases, a_short_message_is_shared_by_what_the_kernels_tell);
     tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
     tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
     tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
