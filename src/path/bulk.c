@@ -126,6 +126,7 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
         if (!may_take_bulk(end, index, length, now_ns))
             return NULL;
     }
+    wsp_race_end(end);
     wsp_steer_cut(end, length, now_ns);
     return cut_more(end, tx, length);
 }

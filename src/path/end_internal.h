@@ -207,6 +207,7 @@ struct wsp_end {
     uint64_t lag_ns;        /* smoothed time from sending a segment to its acknowledgement */
     uint64_t lag_spread_ns; /* ... and how far from it they are */
     uint64_t race_at_ns;    /* when the end of a burst is looked at; NEVER: none */
+    uint64_t race_bytes;    /* under way when all was cut */
     unsigned stall_factor;  /* grows with each suspicion until something arrives */
 
     /* incoming */
@@ -391,6 +392,8 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns);
 /* race.c: the end of a burst */
 /* Nothing is left to be cut: the segments under way are watched. */
 void wsp_race_begin(struct wsp_end *end, uint64_t now_ns);
+/* There is more to cut after all. */
+void wsp_race_end(struct wsp_end *end);
 void wsp_race_tick(struct wsp_end *end, uint64_t now_ns);
 
 /* watch.c */

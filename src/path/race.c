@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The end of a burst. While there is more to cut, a slow stream holds up nothing but itself; when
  * all is cut, the last segments decide when the message is whole. One that takes longer than they
- * do as a rule is sent again on another stream; whichever copy comes first counts. */
+ * do as a rule is sent again on another stream; whichever copy comes first counts. So are the few
+ * that are left when nearly all has arrived, sooner: a packet lost at the end of what a stream had
+ * to send costs its kernel two round trips to notice. */
 #include "path/end_internal.h"
 
 #define LOOK_AGAIN_NS (2 * WSP_NS_PER_MS)
+#define LOOKS_PER_LAG 16
 /* Its second stream may have lost it, too. */
 #define RACES_MOST 3
 
-static uint64_t overdue_ns(const struct wsp_end *end)
+/* Nearly all has arrived when no more is left than one part of so many. */
+#define FEW_PART 8
+
+static uint64_t in_flight(const struct wsp_end *end)
 {
-    uint64_t margin = 2 * end->lag_spread_ns;
-    return end->lag_ns + end->lag_ns / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        bytes += end->slots[i]->meter.in_flight_bytes;
+    return bytes;
+}
+
+static uint64_t overdue_ns(const struct wsp_end *end, uint64_t left_bytes)
+{
+    uint64_t lag = end->lag_ns, margin = 2 * end->lag_spread_ns;
+    if (left_bytes <= end->race_bytes / FEW_PART)
+        return lag + (margin < lag / 8 ? margin : lag / 8);
+    return lag + lag / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
 }
 
 static bool is_at_end(const struct wsp_end *end)
@@ -20,13 +36,13 @@ static bool is_at_end(const struct wsp_end *end)
 }
 
 /* Sends again what is overdue on this stream; returns when the next segment will be. */
-static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t now_ns)
+static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t after_ns, uint64_t now_ns)
 {
     struct wsp_slot *slot = end->slots[index];
     WSP_LIST_EACH_SAFE(node, &slot->under_way)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
-        uint64_t at_ns = seg->sent_ns + overdue_ns(end);
+        uint64_t at_ns = seg->sent_ns + after_ns;
         if (seg->n_raced == RACES_MOST || seg->length == 0)
             continue;
         if (at_ns > now_ns)
@@ -44,10 +60,13 @@ void wsp_race_tick(struct wsp_end *end, uint64_t now_ns)
     if (now_ns < end->race_at_ns)
         return;
     end->race_at_ns = WSP_TIME_NEVER;
-    if (!is_at_end(end))
+    uint64_t left_bytes = in_flight(end);
+    if (!is_at_end(end) || left_bytes == 0)
         return;
+    uint64_t after_ns = overdue_ns(end, left_bytes);
+    end->race_at_ns = now_ns + end->lag_ns / LOOKS_PER_LAG;
     for (unsigned i = 0; i < end->n_slots; i++) {
-        uint64_t at_ns = race_slot(end, i, now_ns);
+        uint64_t at_ns = race_slot(end, i, after_ns, now_ns);
         if (at_ns < end->race_at_ns)
             end->race_at_ns = at_ns;
     }
@@ -59,7 +78,14 @@ void wsp_race_tick(struct wsp_end *end, uint64_t now_ns)
 
 void wsp_race_begin(struct wsp_end *end, uint64_t now_ns)
 {
-    if (end->race_at_ns == WSP_TIME_NEVER && is_at_end(end) &&
-        end->unacked_segment != end->next_segment)
-        end->race_at_ns = now_ns + LOOK_AGAIN_NS;
+    if (end->race_at_ns != WSP_TIME_NEVER || !is_at_end(end) ||
+        end->unacked_segment == end->next_segment)
+        return;
+    end->race_at_ns = now_ns + LOOK_AGAIN_NS;
+    end->race_bytes = in_flight(end);
+}
+
+void wsp_race_end(struct wsp_end *end)
+{
+    end->race_at_ns = WSP_TIME_NEVER;
 }

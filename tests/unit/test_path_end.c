@@ -224,7 +224,7 @@ static void teardown(void)
     }
 }
 
-static uint8_t data[40000], buffer[40000];
+static uint8_t data[80000], buffer[80000];
 
 START_TEST(a_small_message_is_sent_at_once_and_waits_for_its_receive)
 {
@@ -278,6 +278,80 @@ START_TEST(a_short_message_is_shared_by_what_the_kernels_tell)
     parties[0].pace_bps[0] = 9000000;
     send_short(bytes);
     ck_assert_uint_eq(bytes[0], 8000);
+    teardown();
+}
+END_TEST
+
+#define WAY_NS (20 * WSP_NS_PER_MS)
+
+static void carry_back(void)
+{
+    struct wsp_out out;
+    for (unsigned i = 0; i < N_STREAMS; i++)
+        while (pull(1, i, &out)) {
+            ck_assert_int_eq(hand_over(0, i, &out, false), WSP_OK);
+            wsp_end_written(parties[1].end, i, now);
+        }
+}
+
+/* Carries what party 0 has to send, in turn from its streams, but for the last n_held frames; it
+ * takes a while, what comes back does not. */
+static void carry_slowly(unsigned n_held)
+{
+    static struct wsp_out outs[64];
+    unsigned on[64], n = 0, n_before;
+    do {
+        n_before = n;
+        for (unsigned i = 0; i < N_STREAMS; i++)
+            if (pull(0, i, &outs[n])) {
+                wsp_end_written(parties[0].end, i, now);
+                on[n++] = i;
+            }
+    } while (n > n_before && n + N_STREAMS <= 64);
+    now += WAY_NS;
+    for (unsigned k = 0; k + n_held < n; k++)
+        ck_assert_int_eq(hand_over(1, on[k], &outs[k], false), WSP_OK);
+    carry_back();
+}
+
+static void send_slowly(unsigned n_held)
+{
+    send(0, data, sizeof data, 0);
+    carry_slowly(0);
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+    carry_back();
+    carry_slowly(n_held);
+}
+
+static bool is_sent_again_after(uint64_t age_ns)
+{
+    struct wsp_end_stats before, after;
+    wsp_end_get_stats(parties[0].end, &before);
+    wsp_end_tick(parties[0].end, now - WAY_NS + age_ns);
+    wsp_end_get_stats(parties[0].end, &after);
+    return after.segments_taken_over > before.segments_taken_over;
+}
+
+/* The last n frames of a message are on their way for longer than they take as a rule. */
+static void hold_up(unsigned n)
+{
+    setup();
+    join(1, 1, true);
+    settle();
+    for (unsigned k = 0; k < 4; k++)
+        send_slowly(0);
+    send_slowly(n);
+}
+
+START_TEST(the_few_that_are_left_are_sent_again_sooner)
+{
+    hold_up(4);
+    ck_assert(!is_sent_again_after(WAY_NS * 10 / 8));
+    ck_assert(is_sent_again_after(WAY_NS * 2));
+    teardown();
+    hold_up(1);
+    ck_assert(!is_sent_again_after(WAY_NS));
+    ck_assert(is_sent_again_after(WAY_NS * 10 / 8));
     teardown();
 }
 END_TEST
@@ -430,6 +504,7 @@ void test_cases(TCase *cases)
 {
     tcase_add_test(cases, a_small_message_is_sent_at_once_and_waits_for_its_receive);
     tcase_add_test(cases, a_short_message_is_shared_by_what_the_kernels_tell);
+    tcase_add_test(cases, the_few_that_are_left_are_sent_again_sooner);
     tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
     tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
     tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
