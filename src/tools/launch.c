@@ -147,8 +147,11 @@ void wsp_launch_free(char **command)
  * removes if it is empty: two that start or end at the same time fail over each other. */
 static void set_session_folder(const char *folder)
 {
-    if (folder && !getenv("OMPI_MCA_orte_local_tmpdir_base"))
-        setenv("OMPI_MCA_orte_tmpdir_base", folder, 0);
+    if (!folder)
+        return;
+    setenv("OMPI_MCA_orte_tmpdir_base", folder, 1);
+    if (getenv("OMPI_MCA_orte_local_tmpdir_base")) /* it would go before */
+        setenv("OMPI_MCA_orte_local_tmpdir_base", folder, 1);
 }
 
 static void become(char *const *command, const char *session_folder, int in, int out, int err)

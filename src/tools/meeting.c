@@ -17,10 +17,13 @@
 
 #define TOOL "run"
 
-/* The first folder of the user's own choice that can be written to. */
+/* The first folder of the user's own choice that can be written to. Where he wants the sessions of
+ * Open MPI they are kept, each site's in a folder of its own. */
 static const char *base_folder(void)
 {
-    static const char *const variables[] = {"XDG_RUNTIME_DIR", "TMPDIR"};
+    static const char *const variables[] = {"OMPI_MCA_orte_local_tmpdir_base",
+                                            "OMPI_MCA_orte_tmpdir_base", "XDG_RUNTIME_DIR",
+                                            "TMPDIR"};
     struct stat status;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         const char *base = getenv(variables[i]);

@@ -51,11 +51,7 @@ class Place:
         return result
 
     def start(self, *arguments, env=None, stdin=None):
-        own = dict(self.env)
-        if '--sites' not in arguments and '--job' not in arguments:
-            # A plain mpirun would share its session folder with those of other tests, see jobs.mpirun.
-            own['OMPI_MCA_orte_tmpdir_base'] = str(self.folder / f's{next(jobs.session_numbers)}')
-        return jobs.Process(jobs.widespan('run', *arguments), {**own, **(env or {})},
+        return jobs.Process(jobs.widespan('run', *arguments), {**self.env, **(env or {})},
                             cwd=self.folder, stdin=stdin)
 
     def check_nothing_left(self, result):

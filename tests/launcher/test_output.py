@@ -180,11 +180,15 @@ def each_local_site_has_a_session_folder():
         launcher = place.write('launcher', '#!/bin/sh\n'
                                'echo "session $OMPI_MCA_orte_tmpdir_base"\nexec mpirun "$@"\n',
                                0o755)
-        result = place.run('--mpirun', launcher, '--sites', '2', '-n', '2', SPEAKER).must_pass()
-        folders = {line.split()[1] for line in result.out.splitlines() if 'session' in line}
-        expect(len(folders) == 2, f'session folders: {folders}')
-        left = [f for f in folders if pathlib.Path(f).parent.exists()]
-        expect(not left, f'left behind: {left}')
+        chosen = place.folder / 'chosen'
+        chosen.mkdir()
+        for env in ({}, {'OMPI_MCA_orte_tmpdir_base': str(chosen)}):
+            result = place.run('--mpirun', launcher, '-n', '2', SPEAKER, env=env).must_pass()
+            folders = {line.split()[1] for line in result.out.splitlines() if 'session' in line}
+            expect(len(folders) == 2, f'session folders: {folders}')
+            left = [f for f in folders if pathlib.Path(f).parent.exists()]
+            expect(not left, f'left behind: {left}')
+        expect(all(chosen in pathlib.Path(f).parents for f in folders), f'not there: {folders}')
 
 
 def what_was_preloaded_stays_above():
