@@ -16,6 +16,16 @@
 #define HAS(length, field)                                                                         \
     ((length) >= offsetof(struct tcp_info, field) + sizeof(((struct tcp_info *)0)->field))
 
+/* By its pace and by its window: BBR that probes for the least round trip keeps the one and closes
+ * the other. */
+static uint64_t pace_of(const struct tcp_info *info)
+{
+    if (info->tcpi_pacing_rate == UNLIMITED || info->tcpi_rtt == 0)
+        return 0;
+    uint64_t window = (uint64_t)info->tcpi_snd_cwnd * info->tcpi_snd_mss * 1000000 / info->tcpi_rtt;
+    return window < info->tcpi_pacing_rate ? window : info->tcpi_pacing_rate;
+}
+
 bool wsp_tcp_sample(int fd, struct wsp_tcp_sample *sample)
 {
     struct tcp_info info = {0};
@@ -30,7 +40,7 @@ bool wsp_tcp_sample(int fd, struct wsp_tcp_sample *sample)
         .busy_ns = info.tcpi_busy_time * WSP_NS_PER_US,
         .receiver_limited_ns = info.tcpi_rwnd_limited * WSP_NS_PER_US,
         .unsent_bytes = info.tcpi_notsent_bytes,
-        .pace_bps = info.tcpi_pacing_rate == UNLIMITED ? 0 : info.tcpi_pacing_rate,
+        .pace_bps = pace_of(&info),
     };
     return true;
 }

@@ -31,8 +31,8 @@ struct wsp_stream_sample {
     uint64_t delivered_bytes;      /* that the other kernel has, also beyond a gap */
     uint64_t n_sent, n_sent_again; /* packets */
     uint64_t busy_ns, receiver_limited_ns;
-    uint64_t pace_bps; /* at which the kernel would send now; 0: not known */
-    bool is_dry;       /* nothing is waiting to be sent */
+    uint64_t pace_bps;     /* at which the kernel would send now; 0: not known */
+    uint64_t unsent_bytes; /* waiting in its socket */
 };
 
 struct wsp_end_handler {

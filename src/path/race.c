@@ -35,11 +35,42 @@ static bool is_at_end(const struct wsp_end *end)
     return wsp_list_is_empty(&end->bulk) && end->lag_ns > 0 && end->n_up > 1;
 }
 
+static void race(struct wsp_end *end, unsigned index, struct wsp_seg *seg)
+{
+    seg->n_raced++;
+    seg->avoids = (int)index;
+    end->stats.segments_taken_over++;
+    wsp_seg_unbind(end, seg);
+}
+
+/* What waits in the socket of a stream need not become overdue first, if its kernel will take
+ * longer to send that than segments take as a rule: BBR that probes for the least round trip sends
+ * four packets in each for a while. Young streams are faster by then than they are now. */
+static void race_unsent(struct wsp_end *end, unsigned index)
+{
+    struct wsp_slot *slot = end->slots[index];
+    struct wsp_stream_sample now;
+    if (wsp_list_is_empty(&slot->under_way) || !end->config.handler->sample ||
+        !end->config.handler->sample(end->config.user, index, &now) || now.pace_bps == 0)
+        return;
+    if (now.unsent_bytes * WSP_NS_PER_S / now.pace_bps <= end->lag_ns)
+        return;
+    uint64_t bytes = 0;
+    while (!wsp_list_is_empty(&slot->under_way)) {
+        struct wsp_seg *last = WSP_CONTAINER(slot->under_way.head.prev, struct wsp_seg, node);
+        bytes += last->length;
+        if (last->n_raced > 0 || bytes > now.unsent_bytes)
+            return;
+        race(end, index, last);
+    }
+}
+
 /* Sends again what is overdue on this stream; returns when the next segment will be. */
 static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t after_ns, uint64_t now_ns)
 {
-    struct wsp_slot *slot = end->slots[index];
-    WSP_LIST_EACH_SAFE(node, &slot->under_way)
+    if (!wsp_brake_is_needed(&end->brake, now_ns))
+        race_unsent(end, index);
+    WSP_LIST_EACH_SAFE(node, &end->slots[index]->under_way)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
         uint64_t at_ns = seg->sent_ns + after_ns;
@@ -47,10 +78,7 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t after_ns
             continue;
         if (at_ns > now_ns)
             return at_ns;
-        seg->n_raced++;
-        seg->avoids = (int)index;
-        end->stats.segments_taken_over++;
-        wsp_seg_unbind(end, seg);
+        race(end, index, seg);
     }
     return WSP_TIME_NEVER;
 }

@@ -121,7 +121,7 @@ static void add_stream(struct wsp_end *end, unsigned index, struct sums *sums)
         return;
     sums->reading.n_sent += since(now.n_sent, before.n_sent);
     sums->reading.n_sent_again += since(now.n_sent_again, before.n_sent_again);
-    sums->reading.dry_share += now.is_dry;
+    sums->reading.dry_share += now.unsent_bytes == 0;
     uint64_t busy = since(now.busy_ns, before.busy_ns);
     uint64_t limited = since(now.receiver_limited_ns, before.receiver_limited_ns);
     sums->reading.receiver_share += busy ? (double)limited / (double)busy : 0;
