@@ -207,7 +207,8 @@ struct wsp_end {
     uint64_t lag_ns;        /* smoothed time from sending a segment to its acknowledgement */
     uint64_t lag_spread_ns; /* ... and how far from it they are */
     uint64_t race_at_ns;    /* when the end of a burst is looked at; NEVER: none */
-    uint64_t race_bytes;    /* under way when all was cut */
+    uint64_t race_since_ns; /* when all was cut */
+    uint64_t race_bytes;    /* under way then */
     unsigned stall_factor;  /* grows with each suspicion until something arrives */
 
     /* incoming */

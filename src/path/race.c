@@ -22,12 +22,19 @@ static uint64_t in_flight(const struct wsp_end *end)
     return bytes;
 }
 
-static uint64_t overdue_ns(const struct wsp_end *end, uint64_t left_bytes)
+/* What is overdue by how long it has been under way. */
+struct limits {
+    uint64_t few_ns;  /* of the burst, when few are left of it */
+    uint64_t rule_ns; /* of all else */
+};
+
+static struct limits limits_of(const struct wsp_end *end, uint64_t left_bytes)
 {
     uint64_t lag = end->lag_ns, margin = 2 * end->lag_spread_ns;
-    if (left_bytes <= end->race_bytes / FEW_PART)
-        return lag + (margin < lag / 8 ? margin : lag / 8);
-    return lag + lag / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+    uint64_t rule_ns = lag + lag / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
+    uint64_t few_ns = lag + (margin < lag / 8 ? margin : lag / 8);
+    bool are_few = left_bytes <= end->race_bytes / FEW_PART;
+    return (struct limits){are_few ? few_ns : rule_ns, rule_ns};
 }
 
 static bool is_at_end(const struct wsp_end *end)
@@ -66,14 +73,16 @@ static void race_unsent(struct wsp_end *end, unsigned index)
 }
 
 /* Sends again what is overdue on this stream; returns when the next segment will be. */
-static uint64_t race_slot(struct wsp_end *end, unsigned index, uint64_t after_ns, uint64_t now_ns)
+static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits limits,
+                          uint64_t now_ns)
 {
     if (!wsp_brake_is_needed(&end->brake, now_ns))
         race_unsent(end, index);
     WSP_LIST_EACH_SAFE(node, &end->slots[index]->under_way)
     {
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
-        uint64_t at_ns = seg->sent_ns + after_ns;
+        bool is_of_burst = seg->sent_ns <= end->race_since_ns || seg->n_raced > 0;
+        uint64_t at_ns = seg->sent_ns + (is_of_burst ? limits.few_ns : limits.rule_ns);
         if (seg->n_raced == RACES_MOST || seg->length == 0)
             continue;
         if (at_ns > now_ns)
@@ -91,10 +100,10 @@ void wsp_race_tick(struct wsp_end *end, uint64_t now_ns)
     uint64_t left_bytes = in_flight(end);
     if (!is_at_end(end) || left_bytes == 0)
         return;
-    uint64_t after_ns = overdue_ns(end, left_bytes);
+    struct limits limits = limits_of(end, left_bytes);
     end->race_at_ns = now_ns + end->lag_ns / LOOKS_PER_LAG;
     for (unsigned i = 0; i < end->n_slots; i++) {
-        uint64_t at_ns = race_slot(end, i, after_ns, now_ns);
+        uint64_t at_ns = race_slot(end, i, limits, now_ns);
         if (at_ns < end->race_at_ns)
             end->race_at_ns = at_ns;
     }
@@ -110,6 +119,7 @@ void wsp_race_begin(struct wsp_end *end, uint64_t now_ns)
         end->unacked_segment == end->next_segment)
         return;
     end->race_at_ns = now_ns + LOOK_AGAIN_NS;
+    end->race_since_ns = now_ns;
     end->race_bytes = in_flight(end);
 }
 
