@@ -25,6 +25,7 @@ static void emit(struct wsp_end *end, unsigned index, struct wsp_frame *frame, s
     slot->is_writing = true;
     slot->writing_ns = now_ns;
     slot->writing = seg;
+    slot->is_writing_bulk = seg && seg->type == WSP_FRAME_DATA;
     if (seg)
         seg->n_pins++;
     out->payload = seg ? seg->payload : NULL;
@@ -113,11 +114,14 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     return seg;
 }
 
-/* Is the next small thing the express lane's? Not if that has much under way already. */
+/* Is the next small thing the express lane's? Not if that has much under way already, or is still
+ * writing bulk of before it was the lane: of which another copy may have arrived. */
 static bool is_lanes(const struct wsp_end *end, unsigned index)
 {
-    return index > 0 && wsp_steer_has_lane(end) &&
-           end->slots[0]->meter.in_flight_bytes < WSP_SEGMENT_LEAST;
+    const struct wsp_slot *lane = end->slots[0];
+    bool is_held_up = lane->is_writing && lane->is_writing_bulk;
+    return index > 0 && wsp_steer_has_lane(end) && !is_held_up &&
+           lane->meter.in_flight_bytes < WSP_SEGMENT_LEAST;
 }
 
 static void queue_close(struct wsp_end *end)
@@ -127,41 +131,10 @@ static void queue_close(struct wsp_end *end)
     end->is_close_queued = wsp_tx_control(end, WSP_FRAME_CLOSE, 0, 0) == WSP_OK;
 }
 
-static bool is_idle(const struct wsp_slot *slot)
-{
-    return slot->is_up && !slot->is_suspect && !slot->is_writing &&
-           wsp_list_is_empty(&slot->under_way);
-}
-
-/* What takes long goes to a stream with nothing under way, if there is one: others may wait for a
- * repetition themselves. */
-static bool is_anothers(const struct wsp_end *end, unsigned index, const struct wsp_seg *seg)
-{
-    if (seg->n_raced == 0 || wsp_list_is_empty(&end->slots[index]->under_way))
-        return false;
-    for (unsigned i = 0; i < end->n_slots; i++)
-        if ((int)i != seg->avoids && is_idle(end->slots[i]))
-            return true;
-    return false;
-}
-
-static struct wsp_seg *first_to_replay(const struct wsp_end *end, unsigned index)
-{
-    WSP_LIST_EACH(node, &end->replay)
-    {
-        struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, node);
-        if (is_anothers(end, index, seg))
-            continue;
-        if (seg->avoids != (int)index || end->n_up < 2)
-            return seg;
-    }
-    return NULL;
-}
-
 static struct wsp_seg *next_segment(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     struct wsp_node *node;
-    struct wsp_seg *again = first_to_replay(end, index);
+    struct wsp_seg *again = wsp_replay_next(end, index);
     if (again) {
         end->stats.segments_replayed++;
         return again;

@@ -157,6 +157,7 @@ struct wsp_slot {
     uint64_t bytes_sent;             /* payload */
     bool is_writing;                 /* pulled and not written */
     struct wsp_seg *writing;         /* the segment of it; NULL: another frame, or let go of */
+    bool is_writing_bulk;            /* ... a later segment of a message */
     uint64_t writing_ns;             /* since when */
     uint64_t writing_ack;            /* acknowledgement that the frame carries */
     uint64_t hop_sent;
@@ -307,6 +308,10 @@ void wsp_plan_make(struct wsp_end *end, struct wsp_tx *tx, uint64_t now_ns);
 bool wsp_plan_holds(const struct wsp_tx *tx, uint64_t now_ns);
 /* The next piece of a stream's part, of what is left; 0: it has none. */
 uint64_t wsp_plan_take(struct wsp_end *end, unsigned index, uint64_t left);
+
+/* replay.c */
+/* The first segment to be sent again that is for this stream; NULL: none. */
+struct wsp_seg *wsp_replay_next(const struct wsp_end *end, unsigned index);
 
 /* bulk.c */
 /* Is the stream up, sound, and for bulk? */

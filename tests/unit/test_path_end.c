@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define N_STREAMS 2
+#define N_STREAMS 4
+#define WAY_NS    (20 * WSP_NS_PER_MS)
 
 struct party {
     struct wsp_end *end;
@@ -19,6 +20,7 @@ struct party {
     wsp_err landed_err, sent_err, lost_err;
     uint32_t wanted[N_STREAMS];
     uint64_t pace_bps[N_STREAMS]; /* as the kernels tell it */
+    uint64_t n_packets, n_again;  /* ... of each stream */
 };
 
 static struct party parties[2];
@@ -91,7 +93,11 @@ static void on_lost(void *user, wsp_err err)
 
 static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
 {
-    *sample = (struct wsp_stream_sample){.pace_bps = ((struct party *)user)->pace_bps[index]};
+    const struct party *p = user;
+    *sample = (struct wsp_stream_sample){.rtt_ns = 2 * WAY_NS,
+                                         .pace_bps = p->pace_bps[index],
+                                         .n_sent = p->n_packets,
+                                         .n_sent_again = p->n_again};
     return true;
 }
 
@@ -110,6 +116,8 @@ static const struct wsp_end_handler handler = {
     .lost = on_lost,
 };
 
+static bool is_tuned; /* parties, that are opened next */
+
 static void open_party(int id)
 {
     struct party *p = &parties[id];
@@ -119,6 +127,8 @@ static void open_party(int id)
         .remote_rank = (uint32_t)(1 - id),
         .streams_max = N_STREAMS,
         .streams_first = N_STREAMS,
+        .tunes_streams = is_tuned,
+        .streams_guess = N_STREAMS,
         .segment_bytes = 4096,
         .credit_bytes = 16384,
         .eager_bytes = 1024,
@@ -282,8 +292,6 @@ START_TEST(a_short_message_is_shared_by_what_the_kernels_tell)
 }
 END_TEST
 
-#define WAY_NS (20 * WSP_NS_PER_MS)
-
 static void carry_back(void)
 {
     struct wsp_out out;
@@ -352,6 +360,61 @@ START_TEST(the_few_that_are_left_are_sent_again_sooner)
     hold_up(1);
     ck_assert(!is_sent_again_after(WAY_NS));
     ck_assert(is_sent_again_after(WAY_NS * 10 / 8));
+    teardown();
+}
+END_TEST
+
+static void setup_tuned(unsigned n_streams)
+{
+    is_tuned = true;
+    setup();
+    is_tuned = false;
+    for (unsigned i = 1; i < n_streams; i++)
+        join(i, 1, true);
+    settle();
+}
+
+static bool has_payload(unsigned index, uint64_t length)
+{
+    struct wsp_out out;
+    bool has = false;
+    while (pull(0, index, &out)) {
+        has = has || out.payload_length == length;
+        wsp_end_written(parties[0].end, index, now);
+    }
+    return has;
+}
+
+/* The first of four streams is the express lane then. */
+START_TEST(bulk_that_goes_again_keeps_off_the_express_lane)
+{
+    setup_tuned(N_STREAMS);
+    for (unsigned k = 0; k < 4; k++)
+        send_slowly(0);
+    send_slowly(4);
+    ck_assert(is_sent_again_after(WAY_NS * 4));
+    ck_assert(!has_payload(0, 4096));
+    bool is_carried = false;
+    for (unsigned i = 1; i < N_STREAMS; i++)
+        is_carried = has_payload(i, 4096) || is_carried;
+    ck_assert(is_carried);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before)
+{
+    struct wsp_out out;
+    setup_tuned(N_STREAMS - 1);
+    send(0, data, sizeof data, 0);
+    do {
+        ck_assert(pull(0, 0, &out));
+        if (!out.payload_length)
+            wsp_end_written(parties[0].end, 0, now);
+    } while (!out.payload_length); /* and that does not end */
+    join(N_STREAMS - 1, 1, true);
+    send(0, data, 100, 0);
+    ck_assert(has_payload(1, 100));
     teardown();
 }
 END_TEST
@@ -505,6 +568,8 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_small_message_is_sent_at_once_and_waits_for_its_receive);
     tcase_add_test(cases, a_short_message_is_shared_by_what_the_kernels_tell);
     tcase_add_test(cases, the_few_that_are_left_are_sent_again_sooner);
+    tcase_add_test(cases, bulk_that_goes_again_keeps_off_the_express_lane);
+    tcase_add_test(cases, a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before);
     tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
     tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
     tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
