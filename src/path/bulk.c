@@ -59,6 +59,15 @@ static uint64_t bulk_left(const struct wsp_end *end)
     return left;
 }
 
+bool wsp_bulk_is_ending(const struct wsp_end *end)
+{
+    double rate_bps = 0;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (wsp_bulk_is_usable(end, i))
+            rate_bps += end->slots[i]->meter.rate_bps;
+    return (double)bulk_left(end) * (double)WSP_NS_PER_S <= rate_bps * (double)end->lag_ns;
+}
+
 static uint64_t idle_ns(const struct wsp_slot *slot, uint64_t now_ns)
 {
     return now_ns > slot->progress_ns ? now_ns - slot->progress_ns : 0;
@@ -80,6 +89,23 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
     return best;
 }
 
+/* At the end of a burst, kernels tell better than acknowledgements how soon a stream is through: it
+ * leaves the rest to others if that would take it longer than all of them. */
+static bool is_too_late(const struct wsp_end *end, unsigned index, uint64_t length,
+                        const struct wsp_stripe *others)
+{
+    struct wsp_stream_sample now;
+    if (end->min_rtt_ns < WSP_TUNE_NEAR_NS || others->n_streams == 0 || !wsp_bulk_is_ending(end) ||
+        !end->config.handler->sample ||
+        !end->config.handler->sample(end->config.user, index, &now) || now.pace_bps == 0)
+        return false;
+    double queued_ns = end->lag_ns > end->min_rtt_ns ? (double)(end->lag_ns - end->min_rtt_ns) : 0;
+    double own_ns =
+        (double)(now.unsent_bytes + length) * (double)WSP_NS_PER_S / (double)now.pace_bps;
+    double theirs_ns = (double)bulk_left(end) * (double)WSP_NS_PER_S / others->rate_bps;
+    return own_ns > theirs_ns + queued_ns;
+}
+
 /* Leaves the segment to others if they will have delivered everything before this stream could.
  * Then the soonest is woken: it never declines, so that two cannot wake each other for ever. The
  * next tick asks again, for it may be stuck. */
@@ -92,7 +118,8 @@ static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, 
             wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
     }
     const struct wsp_slot *own = end->slots[index];
-    if (wsp_stripe_may_take(&others, &own->meter, length, bulk_left(end), idle_ns(own, now_ns)))
+    if (wsp_stripe_may_take(&others, &own->meter, length, bulk_left(end), idle_ns(own, now_ns)) &&
+        !is_too_late(end, index, length, &others))
         return true;
     int soonest = soonest_stream(end, length, now_ns);
     if (soonest == (int)index)
@@ -126,7 +153,8 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
         if (!may_take_bulk(end, index, length, now_ns))
             return NULL;
     }
-    wsp_race_end(end);
     wsp_steer_cut(end, length, now_ns);
-    return cut_more(end, tx, length);
+    struct wsp_seg *seg = cut_more(end, tx, length);
+    wsp_race_cut(end, now_ns);
+    return seg;
 }

@@ -177,6 +177,12 @@ struct wsp_slot {
     uint64_t used_ns; /* something of a flow was sent or came */
 };
 
+/* How packets fare, and where the last burst ended. */
+struct wsp_hedge {
+    double n_sent, n_sent_again; /* packets of late */
+    uint64_t bulk_bytes;         /* cut when it ended */
+};
+
 struct wsp_end {
     struct wsp_end_config config;
     struct wsp_slot **slots; /* n_slots, made as they are needed; each stays where it is */
@@ -208,9 +214,10 @@ struct wsp_end {
     uint64_t lag_ns;        /* smoothed time from sending a segment to its acknowledgement */
     uint64_t lag_spread_ns; /* ... and how far from it they are */
     uint64_t race_at_ns;    /* when the end of a burst is looked at; NEVER: none */
-    uint64_t race_since_ns; /* when all was cut */
+    uint64_t race_since_ns; /* when all was cut; 0: it is not */
     uint64_t race_bytes;    /* under way then */
-    unsigned stall_factor;  /* grows with each suspicion until something arrives */
+    struct wsp_hedge hedge;
+    unsigned stall_factor; /* grows with each suspicion until something arrives */
 
     /* incoming */
     struct wsp_reorder window;
@@ -316,6 +323,8 @@ struct wsp_seg *wsp_replay_next(const struct wsp_end *end, unsigned index);
 /* bulk.c */
 /* Is the stream up, sound, and for bulk? */
 bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index);
+/* Is what is left to be cut less than what is sent before the first of it is acknowledged? */
+bool wsp_bulk_is_ending(const struct wsp_end *end);
 /* The next piece of bulk for this stream; NULL: none now, and it is asked again. */
 struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_ns);
 
@@ -393,13 +402,22 @@ void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look);
 void wsp_young_up(struct wsp_end *end, uint64_t now_ns);   /* a stream came up */
 void wsp_young_flow(struct wsp_end *end, uint64_t now_ns); /* bulk begins to flow */
 void wsp_young_stop(struct wsp_end *end);                  /* none has for a while */
+/* Are the streams young still, as far as that is looked at? */
+bool wsp_young_are(const struct wsp_end *end, uint64_t now_ns);
 void wsp_young_tick(struct wsp_end *end, uint64_t now_ns);
 
+/* hedge.c: the last part of a burst goes twice */
+void wsp_hedge_count(struct wsp_end *end, const struct wsp_reading *reading);
+/* All is cut. */
+void wsp_hedge_end(struct wsp_end *end, uint64_t now_ns);
+
 /* race.c: the end of a burst */
+/* Takes a segment from its stream to be sent once more on another. */
+void wsp_race_seg(struct wsp_end *end, unsigned index, struct wsp_seg *seg);
 /* Nothing is left to be cut: the segments under way are watched. */
 void wsp_race_begin(struct wsp_end *end, uint64_t now_ns);
 /* There is more to cut after all. */
-void wsp_race_end(struct wsp_end *end);
+void wsp_race_cut(struct wsp_end *end, uint64_t now_ns);
 void wsp_race_tick(struct wsp_end *end, uint64_t now_ns);
 
 /* watch.c */

@@ -3,7 +3,8 @@
  * all is cut, the last segments decide when the message is whole. One that takes longer than they
  * do as a rule is sent again on another stream; whichever copy comes first counts. So are the few
  * that are left when nearly all has arrived, sooner: a packet lost at the end of what a stream had
- * to send costs its kernel two round trips to notice. */
+ * to send costs its kernel two round trips to notice. What takes twice as long as the rule when the
+ * end is in sight is not left for then. */
 #include "path/end_internal.h"
 
 #define LOOK_AGAIN_NS (2 * WSP_NS_PER_MS)
@@ -22,6 +23,11 @@ static uint64_t in_flight(const struct wsp_end *end)
     return bytes;
 }
 
+static bool is_all_cut(const struct wsp_end *end)
+{
+    return end->race_since_ns > 0;
+}
+
 /* What is overdue by how long it has been under way. */
 struct limits {
     uint64_t few_ns;  /* of the burst, when few are left of it */
@@ -31,6 +37,9 @@ struct limits {
 static struct limits limits_of(const struct wsp_end *end, uint64_t left_bytes)
 {
     uint64_t lag = end->lag_ns, margin = 2 * end->lag_spread_ns;
+    uint64_t stuck_ns = 2 * lag + margin;
+    if (!is_all_cut(end))
+        return (struct limits){stuck_ns, stuck_ns};
     uint64_t rule_ns = lag + lag / 4 + (margin > LOOK_AGAIN_NS ? margin : LOOK_AGAIN_NS);
     uint64_t few_ns = lag + (margin < lag / 8 ? margin : lag / 8);
     bool are_few = left_bytes <= end->race_bytes / FEW_PART;
@@ -39,10 +48,12 @@ static struct limits limits_of(const struct wsp_end *end, uint64_t left_bytes)
 
 static bool is_at_end(const struct wsp_end *end)
 {
-    return wsp_list_is_empty(&end->bulk) && end->lag_ns > 0 && end->n_up > 1;
+    if (end->lag_ns == 0 || end->n_up < 2)
+        return false;
+    return is_all_cut(end) ? wsp_list_is_empty(&end->bulk) : wsp_bulk_is_ending(end);
 }
 
-static void race(struct wsp_end *end, unsigned index, struct wsp_seg *seg)
+void wsp_race_seg(struct wsp_end *end, unsigned index, struct wsp_seg *seg)
 {
     seg->n_raced++;
     seg->avoids = (int)index;
@@ -68,7 +79,7 @@ static void race_unsent(struct wsp_end *end, unsigned index)
         bytes += last->length;
         if (last->n_raced > 0 || bytes > now.unsent_bytes)
             return;
-        race(end, index, last);
+        wsp_race_seg(end, index, last);
     }
 }
 
@@ -76,7 +87,7 @@ static void race_unsent(struct wsp_end *end, unsigned index)
 static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits limits,
                           uint64_t now_ns)
 {
-    if (!wsp_brake_is_needed(&end->brake, now_ns))
+    if (is_all_cut(end) && end->min_rtt_ns >= WSP_TUNE_NEAR_NS && !wsp_young_are(end, now_ns))
         race_unsent(end, index);
     WSP_LIST_EACH_SAFE(node, &end->slots[index]->under_way)
     {
@@ -87,7 +98,7 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits lim
             continue;
         if (at_ns > now_ns)
             return at_ns;
-        race(end, index, seg);
+        wsp_race_seg(end, index, seg);
     }
     return WSP_TIME_NEVER;
 }
@@ -115,15 +126,22 @@ void wsp_race_tick(struct wsp_end *end, uint64_t now_ns)
 
 void wsp_race_begin(struct wsp_end *end, uint64_t now_ns)
 {
-    if (end->race_at_ns != WSP_TIME_NEVER || !is_at_end(end) ||
-        end->unacked_segment == end->next_segment)
+    bool is_on = is_all_cut(end) && end->race_at_ns != WSP_TIME_NEVER;
+    if (is_on || end->unacked_segment == end->next_segment)
+        return;
+    end->race_since_ns = now_ns;
+    if (!is_at_end(end))
         return;
     end->race_at_ns = now_ns + LOOK_AGAIN_NS;
-    end->race_since_ns = now_ns;
     end->race_bytes = in_flight(end);
+    wsp_hedge_end(end, now_ns);
 }
 
-void wsp_race_end(struct wsp_end *end)
+void wsp_race_cut(struct wsp_end *end, uint64_t now_ns)
 {
-    end->race_at_ns = WSP_TIME_NEVER;
+    end->race_since_ns = 0;
+    if (!is_at_end(end))
+        end->race_at_ns = WSP_TIME_NEVER;
+    else if (end->race_at_ns == WSP_TIME_NEVER)
+        end->race_at_ns = now_ns + end->lag_ns / LOOKS_PER_LAG;
 }

@@ -229,6 +229,7 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     end->tune.n_max =
         wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
     sums.reading.equal_bps = wsp_pair_equal_bps(end->config.pair);
+    wsp_hedge_count(end, &sums.reading);
     wsp_tune_step(&end->tune, &sums.reading, now_ns);
     bool is_shared = end->tune.is_paced && sums.reading.is_backlogged;
     wsp_pair_tell(end->config.pair, &end->told_bps,

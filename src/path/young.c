@@ -19,6 +19,11 @@ static bool can_hold(const struct wsp_end *end)
            end->min_rtt_ns >= WSP_TUNE_NEAR_NS;
 }
 
+bool wsp_young_are(const struct wsp_end *end, uint64_t now_ns)
+{
+    return can_hold(end) && wsp_brake_is_needed(&end->brake, now_ns);
+}
+
 void wsp_young_flow(struct wsp_end *end, uint64_t now_ns)
 {
     if (!can_hold(end) || end->look_at_ns != WSP_TIME_NEVER || !wsp_brake_is_needed(&end->brake, 0))

@@ -419,6 +419,34 @@ START_TEST(a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before)
 }
 END_TEST
 
+/* How many segments go twice at the end of a message, of a path that repeats some of 1000 packets.
+ */
+static uint64_t n_hedged(uint64_t n_again)
+{
+    struct wsp_end_stats before, after;
+    setup_tuned(N_STREAMS);
+    wsp_end_hint_rtt(parties[0].end, 2 * WAY_NS, now);
+    for (unsigned k = 0; k < 4; k++) {
+        parties[0].n_packets += 1000;
+        parties[0].n_again += n_again;
+        send_slowly(0);
+        wsp_end_tick(parties[0].end, now);
+    }
+    wsp_end_get_stats(parties[0].end, &before);
+    send_slowly(0);
+    wsp_end_get_stats(parties[0].end, &after);
+    teardown();
+    return after.segments_taken_over - before.segments_taken_over;
+}
+
+START_TEST(the_end_of_a_burst_goes_twice_where_packets_are_lost)
+{
+    ck_assert_uint_eq(n_hedged(0), 0);
+    ck_assert_uint_eq(n_hedged(20), 0);
+    ck_assert_uint_eq(n_hedged(300), sizeof data / 16 / 4096);
+}
+END_TEST
+
 START_TEST(a_large_message_waits_for_its_match_beyond_its_credit)
 {
     setup();
@@ -570,6 +598,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, the_few_that_are_left_are_sent_again_sooner);
     tcase_add_test(cases, bulk_that_goes_again_keeps_off_the_express_lane);
     tcase_add_test(cases, a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before);
+    tcase_add_test(cases, the_end_of_a_burst_goes_twice_where_packets_are_lost);
     tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
     tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
     tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
