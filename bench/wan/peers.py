@@ -57,6 +57,7 @@ def package(name):
 
 class Peer:
     plays = ('stream', 'pingpong', 'first')  # kinds of workload, beside those made of them
+    has_messages = True  # otherwise a stream is the same for it whatever their size
 
     def __init__(self, name, build):
         self.name, self.build = name, build

@@ -27,6 +27,7 @@ class Iperf(Peer):
 
     PORT = 5201
     plays = ('stream', 'beside')
+    has_messages = False
 
     def __init__(self, n_streams, build):
         super().__init__(f'iperf3 -P {n_streams}', build)
