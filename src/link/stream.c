@@ -35,23 +35,30 @@ static void detach(struct wsp_stream *stream)
         wsp_emulator_forget(stream);
 }
 
-void wsp_stream_drop(struct wsp_stream *stream)
+typedef void down_function(struct wsp_end *end, unsigned index, uint64_t now_ns);
+
+static void drop(struct wsp_stream *stream, down_function *tell)
 {
     struct wsp_peer *peer = stream->peer;
     if (stream->fd < 0)
         return;
     /* The end first: while it forgets what the stream carried it may still unpin the payload. */
     if (peer->end && !peer->is_lost)
-        wsp_end_stream_down(peer->end, stream->index, wsp_clock_now_ns());
+        tell(peer->end, stream->index, wsp_clock_now_ns());
     detach(stream);
     wsp_peer_touch(peer);
     wsp_driver_tell(peer->link);
 }
 
+void wsp_stream_drop(struct wsp_stream *stream)
+{
+    drop(stream, wsp_end_stream_down);
+}
+
 void wsp_stream_fail(struct wsp_stream *stream, wsp_err why)
 {
     wsp_debug("stream %u.%u: down, %s", stream->peer->rank, stream->index, wsp_err_text(why));
-    wsp_stream_drop(stream);
+    drop(stream, why == WSP_ERR_EOF ? wsp_end_stream_hung_up : wsp_end_stream_down);
 }
 
 void wsp_stream_watch(struct wsp_stream *stream)

@@ -101,14 +101,16 @@ void wsp_end_close(struct wsp_end *end, uint64_t now_ns)
 }
 
 /* Closed: both CLOSEs passed, all of ours is acknowledged, nobody waits for an answer of ours, and
- * the last acknowledgement of theirs has left. */
+ * the last acknowledgement of theirs has left. One that left on a stream that ended would have to
+ * be told again, but not to somebody who hung up: for him the path was closed. */
 void wsp_end_check_closed(struct wsp_end *end)
 {
     if (wsp_end_is_over(end) || !end->is_close_queued || !end->is_peer_closing)
         return;
     if (!wsp_list_is_empty(&end->all_tx) || end->unacked_segment != end->next_segment)
         return;
-    if (wsp_reorder_has_gap(&end->window) || end->ack_told != end->window.next)
+    bool is_told = end->ack_told == end->window.next || end->is_hung_up;
+    if (wsp_reorder_has_gap(&end->window) || !is_told)
         return;
     if (wsp_rx_is_owing(end))
         return;

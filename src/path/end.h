@@ -178,6 +178,9 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
                           uint64_t now_ns) WSP_MUST_USE;
 /* The connection of the slot is gone; what it carried unacknowledged will be sent again. */
 void wsp_end_stream_down(struct wsp_end *end, unsigned index, uint64_t now_ns);
+/* The same, and the other side ended it in good order, after all that it had to say: which it does
+ * to every stream when the path is closed for it. */
+void wsp_end_stream_hung_up(struct wsp_end *end, unsigned index, uint64_t now_ns);
 
 /* The next frame for this stream; false if there is none for it now. One frame at a time: write it
  * whole, then say wsp_end_written. */

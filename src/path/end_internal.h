@@ -194,6 +194,7 @@ struct wsp_end {
     bool is_closing;      /* wsp_end_close was called */
     bool is_close_queued; /* our CLOSE is made */
     bool is_peer_closing; /* the other side's CLOSE had its turn */
+    bool is_hung_up;      /* the other side ended the last stream in good order */
     bool is_closed;
     bool is_failed;
     wsp_err failure;

@@ -159,6 +159,7 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     slot->by_lower = birth->dialled_by_lower;
     end->n_up++;
     end->was_up = true;
+    end->is_hung_up = false;
     end->heard_ns = now_ns;
     end->stats.streams_opened++;
     wsp_purse_hear(&end->purse, birth->credit_epoch, birth->credit_limit);
@@ -177,15 +178,27 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     return WSP_OK;
 }
 
-void wsp_end_stream_down(struct wsp_end *end, unsigned index, uint64_t now_ns)
+static void down(struct wsp_end *end, unsigned index, bool is_hung_up, uint64_t now_ns)
 {
     if (index >= end->n_slots || !end->slots[index]->is_up)
         return;
     end->now_ns = now_ns;
     take_down(end, index);
+    end->is_hung_up = is_hung_up && end->n_up == 0;
+    wsp_end_check_closed(end);
     if (wsp_end_is_over(end))
         return;
     if (index < wsp_slot_n_wanted(end))
         wsp_slot_ask(end, index, now_ns);
     wsp_end_wake_all(end);
+}
+
+void wsp_end_stream_down(struct wsp_end *end, unsigned index, uint64_t now_ns)
+{
+    down(end, index, false, now_ns);
+}
+
+void wsp_end_stream_hung_up(struct wsp_end *end, unsigned index, uint64_t now_ns)
+{
+    down(end, index, true, now_ns);
 }

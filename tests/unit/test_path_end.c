@@ -573,6 +573,34 @@ START_TEST(a_silent_peer_is_given_up_also_by_a_machine_that_is_always_late)
 }
 END_TEST
 
+/* Party 0 is closed, and hangs up; what party 1 told it on the first stream to end was heard. */
+START_TEST(a_side_that_the_other_hung_up_on_is_closed)
+{
+    struct wsp_out out, last;
+    setup();
+    join(1, 1, true);
+    settle();
+    for (int id = 0; id < 2; id++)
+        wsp_end_close(parties[id].end, now);
+    for (int from = 0; from < 2; from++)
+        for (unsigned i = 0; i < N_STREAMS; i++)
+            while (pull(from, i, &out)) {
+                ck_assert_int_eq(hand_over(1 - from, i, &out, false), WSP_OK);
+                wsp_end_written(parties[from].end, i, now);
+            }
+    ck_assert(pull(0, 0, &last));
+    wsp_end_written(parties[0].end, 0, now);
+    ck_assert_uint_eq(parties[0].n_closed, 1);
+    ck_assert_uint_eq(parties[1].n_closed, 0);
+    wsp_end_stream_hung_up(parties[1].end, 1, now);
+    ck_assert_int_eq(hand_over(1, 0, &last, false), WSP_OK);
+    ck_assert_uint_eq(parties[1].n_closed, 0);
+    wsp_end_stream_hung_up(parties[1].end, 0, now);
+    ck_assert_uint_eq(parties[1].n_closed, 1);
+    teardown();
+}
+END_TEST
+
 START_TEST(both_sides_close_when_all_is_acknowledged)
 {
     setup();
@@ -606,5 +634,6 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_frame_out_of_turn_ends_the_path);
     tcase_add_test(cases, a_message_that_nobody_matched_can_be_taken_back);
     tcase_add_test(cases, a_silent_peer_is_given_up_also_by_a_machine_that_is_always_late);
+    tcase_add_test(cases, a_side_that_the_other_hung_up_on_is_closed);
     tcase_add_test(cases, both_sides_close_when_all_is_acknowledged);
 }
