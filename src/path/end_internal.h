@@ -212,6 +212,7 @@ struct wsp_end {
     uint64_t next_order;
     uint64_t next_item_out;
     struct wsp_purse purse;
+    uint64_t acked_order;   /* the latest acknowledged, of segments sent once */
     uint64_t lag_ns;        /* smoothed time from sending a segment to its acknowledgement */
     uint64_t lag_spread_ns; /* ... and how far from it they are */
     uint64_t race_at_ns;    /* when the end of a burst is looked at; NEVER: none */

@@ -83,6 +83,18 @@ static void race_unsent(struct wsp_end *end, unsigned index)
     }
 }
 
+/* Can another stream do better? One has, with what was sent later, or all others have nothing else
+ * to do: while all are slow, a second copy is only more to carry. */
+static bool is_promising(const struct wsp_end *end, unsigned index, const struct wsp_seg *seg)
+{
+    if (seg->order < end->acked_order)
+        return true;
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (i != index && !wsp_list_is_empty(&end->slots[i]->under_way))
+            return false;
+    return true;
+}
+
 /* Sends again what is overdue on this stream; returns when the next segment will be. */
 static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits limits,
                           uint64_t now_ns)
@@ -98,6 +110,8 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits lim
             continue;
         if (at_ns > now_ns)
             return at_ns;
+        if (!is_promising(end, index, seg))
+            break;
         wsp_race_seg(end, index, seg);
     }
     return WSP_TIME_NEVER;

@@ -9,6 +9,7 @@
 
 #define N_STREAMS 4
 #define WAY_NS    (20 * WSP_NS_PER_MS)
+#define LAG_NS    (WAY_NS + 5 * WSP_NS_PER_MS) /* an acknowledgement waits for company */
 
 struct party {
     struct wsp_end *end;
@@ -302,9 +303,9 @@ static void carry_back(void)
         }
 }
 
-/* Carries what party 0 has to send, in turn from its streams, but for the last n_held frames; it
- * takes a while, what comes back does not. */
-static void carry_slowly(unsigned n_held)
+/* Carries what party 0 has to send, in turn from its streams, but for the last n_held frames, of
+ * those on one stream (-1: on any); it takes a while, what comes back does not. */
+static void carry_slowly(int holder, unsigned n_held)
 {
     static struct wsp_out outs[64];
     unsigned on[64], n = 0, n_before;
@@ -317,49 +318,65 @@ static void carry_slowly(unsigned n_held)
             }
     } while (n > n_before && n + N_STREAMS <= 64);
     now += WAY_NS;
-    for (unsigned k = 0; k + n_held < n; k++)
-        ck_assert_int_eq(hand_over(1, on[k], &outs[k], false), WSP_OK);
+    unsigned n_there = 0;
+    for (unsigned k = 0; k < n; k++)
+        n_there += holder < 0 || on[k] == (unsigned)holder;
+    for (unsigned k = 0; k < n; k++) {
+        bool is_there = holder < 0 || on[k] == (unsigned)holder;
+        if (!is_there || n_there-- > n_held)
+            ck_assert_int_eq(hand_over(1, on[k], &outs[k], false), WSP_OK);
+    }
+    now += LAG_NS - WAY_NS;
     carry_back();
 }
 
-static void send_slowly(unsigned n_held)
+static void send_slowly(int holder, unsigned n_held)
 {
     send(0, data, sizeof data, 0);
-    carry_slowly(0);
+    carry_slowly(-1, 0);
     wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
     carry_back();
-    carry_slowly(n_held);
+    carry_slowly(holder, n_held);
 }
 
 static bool is_sent_again_after(uint64_t age_ns)
 {
     struct wsp_end_stats before, after;
     wsp_end_get_stats(parties[0].end, &before);
-    wsp_end_tick(parties[0].end, now - WAY_NS + age_ns);
+    wsp_end_tick(parties[0].end, now - LAG_NS + age_ns);
     wsp_end_get_stats(parties[0].end, &after);
     return after.segments_taken_over > before.segments_taken_over;
 }
 
-/* The last n frames of a message are on their way for longer than they take as a rule. */
-static void hold_up(unsigned n)
+/* The last n frames of a message, of those on a stream or any, are on their way for longer than
+ * they take as a rule. */
+static void hold_up(int holder, unsigned n)
 {
     setup();
     join(1, 1, true);
     settle();
     for (unsigned k = 0; k < 4; k++)
-        send_slowly(0);
-    send_slowly(n);
+        send_slowly(-1, 0);
+    send_slowly(holder, n);
 }
 
 START_TEST(the_few_that_are_left_are_sent_again_sooner)
 {
-    hold_up(4);
-    ck_assert(!is_sent_again_after(WAY_NS * 10 / 8));
-    ck_assert(is_sent_again_after(WAY_NS * 2));
+    hold_up(1, 4);
+    ck_assert(!is_sent_again_after(LAG_NS * 10 / 8));
+    ck_assert(is_sent_again_after(LAG_NS * 2));
     teardown();
-    hold_up(1);
-    ck_assert(!is_sent_again_after(WAY_NS));
-    ck_assert(is_sent_again_after(WAY_NS * 10 / 8));
+    hold_up(1, 1);
+    ck_assert(!is_sent_again_after(LAG_NS));
+    ck_assert(is_sent_again_after(LAG_NS * 10 / 8));
+    teardown();
+}
+END_TEST
+
+START_TEST(nothing_is_sent_again_while_all_streams_are_slow)
+{
+    hold_up(-1, 4);
+    ck_assert(!is_sent_again_after(LAG_NS * 4));
     teardown();
 }
 END_TEST
@@ -390,9 +407,9 @@ START_TEST(bulk_that_goes_again_keeps_off_the_express_lane)
 {
     setup_tuned(N_STREAMS);
     for (unsigned k = 0; k < 4; k++)
-        send_slowly(0);
-    send_slowly(4);
-    ck_assert(is_sent_again_after(WAY_NS * 4));
+        send_slowly(-1, 0);
+    send_slowly(1, 4);
+    ck_assert(is_sent_again_after(LAG_NS * 4));
     ck_assert(!has_payload(0, 4096));
     bool is_carried = false;
     for (unsigned i = 1; i < N_STREAMS; i++)
@@ -429,11 +446,11 @@ static uint64_t n_hedged(uint64_t n_again)
     for (unsigned k = 0; k < 4; k++) {
         parties[0].n_packets += 1000;
         parties[0].n_again += n_again;
-        send_slowly(0);
+        send_slowly(-1, 0);
         wsp_end_tick(parties[0].end, now);
     }
     wsp_end_get_stats(parties[0].end, &before);
-    send_slowly(0);
+    send_slowly(-1, 0);
     wsp_end_get_stats(parties[0].end, &after);
     teardown();
     return after.segments_taken_over - before.segments_taken_over;
@@ -624,6 +641,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_small_message_is_sent_at_once_and_waits_for_its_receive);
     tcase_add_test(cases, a_short_message_is_shared_by_what_the_kernels_tell);
     tcase_add_test(cases, the_few_that_are_left_are_sent_again_sooner);
+    tcase_add_test(cases, nothing_is_sent_again_while_all_streams_are_slow);
     tcase_add_test(cases, bulk_that_goes_again_keeps_off_the_express_lane);
     tcase_add_test(cases, a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before);
     tcase_add_test(cases, the_end_of_a_burst_goes_twice_where_packets_are_lost);
