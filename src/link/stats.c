@@ -17,6 +17,7 @@
     X(segments_damaged)                                                                            \
     X(headers_damaged)                                                                             \
     X(segments_taken_over)                                                                         \
+    X(segments_hedged)                                                                             \
     X(streams_opened)                                                                              \
     X(streams_lost)                                                                                \
     X(stalls)                                                                                      \

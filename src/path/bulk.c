@@ -59,13 +59,19 @@ static uint64_t bulk_left(const struct wsp_end *end)
     return left;
 }
 
+/* Would these streams together be through with what is left within the usual time of a segment? */
+static bool is_ending(const struct wsp_end *end, double rate_bps, uint64_t left)
+{
+    return (double)left * (double)WSP_NS_PER_S <= rate_bps * (double)end->lag_ns;
+}
+
 bool wsp_bulk_is_ending(const struct wsp_end *end)
 {
     double rate_bps = 0;
     for (unsigned i = 0; i < end->n_slots; i++)
         if (wsp_bulk_is_usable(end, i))
             rate_bps += end->slots[i]->meter.rate_bps;
-    return (double)bulk_left(end) * (double)WSP_NS_PER_S <= rate_bps * (double)end->lag_ns;
+    return is_ending(end, rate_bps, bulk_left(end));
 }
 
 static uint64_t idle_ns(const struct wsp_slot *slot, uint64_t now_ns)
@@ -91,18 +97,19 @@ static int soonest_stream(const struct wsp_end *end, uint64_t length, uint64_t n
 
 /* At the end of a burst, kernels tell better than acknowledgements how soon a stream is through: it
  * leaves the rest to others if that would take it longer than all of them. */
-static bool is_too_late(const struct wsp_end *end, unsigned index, uint64_t length,
+static bool is_too_late(const struct wsp_end *end, unsigned index, uint64_t length, uint64_t left,
                         const struct wsp_stripe *others)
 {
     struct wsp_stream_sample now;
-    if (end->min_rtt_ns < WSP_TUNE_NEAR_NS || others->n_streams == 0 || !wsp_bulk_is_ending(end) ||
-        !end->config.handler->sample ||
+    double rate_bps = others->rate_bps + end->slots[index]->meter.rate_bps;
+    if (end->min_rtt_ns < WSP_TUNE_NEAR_NS || others->n_streams == 0 ||
+        !is_ending(end, rate_bps, left) || !end->config.handler->sample ||
         !end->config.handler->sample(end->config.user, index, &now) || now.pace_bps == 0)
         return false;
     double queued_ns = end->lag_ns > end->min_rtt_ns ? (double)(end->lag_ns - end->min_rtt_ns) : 0;
     double own_ns =
         (double)(now.unsent_bytes + length) * (double)WSP_NS_PER_S / (double)now.pace_bps;
-    double theirs_ns = (double)bulk_left(end) * (double)WSP_NS_PER_S / others->rate_bps;
+    double theirs_ns = (double)left * (double)WSP_NS_PER_S / others->rate_bps;
     return own_ns > theirs_ns + queued_ns;
 }
 
@@ -118,8 +125,9 @@ static bool may_take_bulk(struct wsp_end *end, unsigned index, uint64_t length, 
             wsp_stripe_add(&others, &slot->meter, length, idle_ns(slot, now_ns));
     }
     const struct wsp_slot *own = end->slots[index];
-    if (wsp_stripe_may_take(&others, &own->meter, length, bulk_left(end), idle_ns(own, now_ns)) &&
-        !is_too_late(end, index, length, &others))
+    uint64_t left = bulk_left(end);
+    if (wsp_stripe_may_take(&others, &own->meter, length, left, idle_ns(own, now_ns)) &&
+        !is_too_late(end, index, length, left, &others))
         return true;
     int soonest = soonest_stream(end, length, now_ns);
     if (soonest == (int)index)

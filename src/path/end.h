@@ -227,7 +227,7 @@ void wsp_end_resume(struct wsp_end *end, uint64_t now_ns);
 struct wsp_end_stats {
     uint64_t messages_sent, messages_received, bytes_sent, bytes_received; /* each once */
     uint64_t segments_sent, segments_received, segments_replayed, segments_duplicate;
-    uint64_t segments_damaged, headers_damaged, segments_taken_over;
+    uint64_t segments_damaged, headers_damaged, segments_taken_over, segments_hedged;
     uint64_t streams_opened, streams_lost, stalls;
     uint64_t acks_sent, acks_received, rendezvous;
     uint64_t unexpected_bytes, unexpected_bytes_peak, replay_bytes, replay_bytes_peak;

@@ -43,6 +43,7 @@ static uint64_t copy_latest(struct wsp_end *end, unsigned index, uint64_t since_
     struct wsp_seg *seg;
     while ((seg = latest(end->slots[index], since_ns)) && bytes + seg->length <= most) {
         bytes += seg->length;
+        end->stats.segments_hedged++;
         wsp_race_seg(end, index, seg);
     }
     return bytes;

@@ -57,8 +57,13 @@ void wsp_race_seg(struct wsp_end *end, unsigned index, struct wsp_seg *seg)
 {
     seg->n_raced++;
     seg->avoids = (int)index;
-    end->stats.segments_taken_over++;
     wsp_seg_unbind(end, seg);
+}
+
+static void take_over(struct wsp_end *end, unsigned index, struct wsp_seg *seg)
+{
+    end->stats.segments_taken_over++;
+    wsp_race_seg(end, index, seg);
 }
 
 /* What waits in the socket of a stream need not become overdue first, if its kernel will take
@@ -79,7 +84,7 @@ static void race_unsent(struct wsp_end *end, unsigned index)
         bytes += last->length;
         if (last->n_raced > 0 || bytes > now.unsent_bytes)
             return;
-        wsp_race_seg(end, index, last);
+        take_over(end, index, last);
     }
 }
 
@@ -112,7 +117,7 @@ static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits lim
             return at_ns;
         if (!is_promising(end, index, seg))
             break;
-        wsp_race_seg(end, index, seg);
+        take_over(end, index, seg);
     }
     return WSP_TIME_NEVER;
 }

@@ -453,7 +453,7 @@ static uint64_t n_hedged(uint64_t n_again)
     send_slowly(-1, 0);
     wsp_end_get_stats(parties[0].end, &after);
     teardown();
-    return after.segments_taken_over - before.segments_taken_over;
+    return after.segments_hedged - before.segments_hedged;
 }
 
 START_TEST(the_end_of_a_burst_goes_twice_where_packets_are_lost)
