@@ -84,7 +84,9 @@ static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, 
     tune->capacity_bps = tune->peak_bps;
 }
 
-/* Follows the bottleneck while it has a queue, and looks for more while it has none. */
+/* Follows the bottleneck while it has a queue, and looks for more while it has none. An interval in
+ * which nothing was delivered tells neither: the way was cut, or the pace is so low that segments
+ * are intervals apart, and would sink further with each of them. */
 static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, double bps,
                    double queue, double aim)
 {
@@ -98,7 +100,7 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
     /* With a short queue a slow interval says nothing: we, or the machine, may have been late. */
     if (!is_empty && is_young)
         tune->capacity_bps = larger(tune->capacity_bps, bps);
-    else if (queue > aim || (!is_empty && bps > tune->capacity_bps))
+    else if ((queue > aim && bps > 0) || (!is_empty && bps > tune->capacity_bps))
         tune->capacity_bps += within((bps - tune->capacity_bps) / (tune->n_crowded ? 2 : 4),
                                      -tune->capacity_bps, most);
     else if (is_empty && reading->is_held)
@@ -146,7 +148,8 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
         return is_full;
     if (!reading->is_backlogged)
         return pace_the_end(tune, bps, is_full, queue > crowded, now_ns);
-    tune->peak_bps = larger(bps, FADE * tune->peak_bps);
+    if (bps > 0)
+        tune->peak_bps = larger(bps, FADE * tune->peak_bps);
     if (!tune->is_paced)
         watch_for_queue(tune, queue > crowded, bps, now_ns);
     tune->last_bps = bps;

@@ -167,6 +167,34 @@ static double share(struct way *way, struct wsp_tune *own, const struct wsp_tune
     return bps;
 }
 
+/* Nothing gets through; what the kernel says of the round trip is what it was, or nearly. */
+static void cut_off(struct way *way, double seconds, double queue)
+{
+    uint64_t span_ns = wsp_tune_interval_ns((uint64_t)way->base_ns);
+    uint64_t end_ns = way->now_ns + (uint64_t)(seconds * (double)WSP_NS_PER_S);
+    struct wsp_reading reading = {.span_ns = span_ns,
+                                  .rtt_ns = (uint64_t)((1 + queue) * way->base_ns),
+                                  .min_rtt_ns = (uint64_t)way->base_ns,
+                                  .n_sent = 10,
+                                  .n_sent_again = 10,
+                                  .is_backlogged = true};
+    while ((way->now_ns += span_ns) < end_ns)
+        wsp_tune_step(&tune, &reading, way->now_ns);
+}
+
+START_TEST(a_cut_does_not_slow_down)
+{
+    static const double queues[] = {0, 0.1, 0.2};
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 20, NULL);
+    ck_assert(tune.is_paced);
+    double before = tune.rate_bps;
+    cut_off(&way, 20, queues[_i]);
+    ck_assert(!tune.is_paced || tune.rate_bps > 0.9 * before);
+    ck_assert(run(&way, 1, NULL) > 0.9 * 120 * MB);
+}
+END_TEST
+
 START_TEST(two_that_share_a_way_come_to_equal_parts)
 {
     struct way way = begin(30, 120 * MB, 130 * MB);
@@ -260,6 +288,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
+    tcase_add_loop_test(cases, a_cut_does_not_slow_down, 0, 3);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
     tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
