@@ -35,6 +35,8 @@ static void draw_weather(struct world *world)
     weather->has_end_of_world = one_in(world, 30);
     weather->is_tuned = one_in(world, 2);
     weather->is_paced = one_in(world, 4);
+    weather->is_sampled = !one_in(world, 3);
+    weather->again_per_mille = 64u << chance(world, 4);
 }
 
 static struct conn *some_conn(struct world *world)
@@ -193,6 +195,7 @@ static void add_up(const struct world *world, struct wsp_end_stats *sum)
         sum->segments_damaged += stats.segments_damaged;
         sum->headers_damaged += stats.headers_damaged;
         sum->segments_taken_over += stats.segments_taken_over;
+        sum->segments_hedged += stats.segments_hedged;
         sum->streams_lost += stats.streams_lost;
         sum->stalls += stats.stalls;
         sum->rendezvous += stats.rendezvous;
@@ -237,12 +240,12 @@ static bool run(struct world *world, uint64_t seed, struct event *heap, struct w
 static void print_sum(uint64_t count, const struct wsp_end_stats *sum)
 {
     printf("%llu schedules: %llu messages, %llu by rendezvous, %llu streams lost, %llu stalls, "
-           "%llu segments replayed, %llu taken over, %llu duplicate, %llu damaged, "
+           "%llu segments replayed, %llu taken over, %llu hedged, %llu duplicate, %llu damaged, "
            "%llu headers damaged\n",
            (unsigned long long)count, (unsigned long long)sum->messages_received,
            (unsigned long long)sum->rendezvous, (unsigned long long)sum->streams_lost,
            (unsigned long long)sum->stalls, (unsigned long long)sum->segments_replayed,
-           (unsigned long long)sum->segments_taken_over,
+           (unsigned long long)sum->segments_taken_over, (unsigned long long)sum->segments_hedged,
            (unsigned long long)sum->segments_duplicate, (unsigned long long)sum->segments_damaged,
            (unsigned long long)sum->headers_damaged);
 }

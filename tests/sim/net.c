@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PACKET_BYTES 1448
+
 struct piece {
     struct piece *next;
     uint64_t length;
@@ -216,11 +218,18 @@ static void arrive(struct world *world, void *what, uint64_t number)
         return;
     }
     struct piece *piece = pop(pipe);
+    pipe->arrived_bytes += piece->length;
     if (does_pass && pipe->conn->is_open[reader]) {
         damage(world, piece);
         side_read(&world->sides[reader], pipe->conn->index, piece->bytes, piece->length);
     }
     free(piece);
+}
+
+static uint64_t pace_bps(const struct pipe *pipe)
+{
+    bool is_held = pipe->held_bps > 0 && pipe->held_bps < pipe->bandwidth_bps;
+    return is_held ? pipe->held_bps : pipe->bandwidth_bps;
 }
 
 uint64_t net_write(struct pipe *pipe, const uint8_t *bytes, uint64_t length)
@@ -238,9 +247,10 @@ uint64_t net_write(struct pipe *pipe, const uint8_t *bytes, uint64_t length)
     memcpy(piece->bytes, bytes, n);
     push(pipe, piece);
     pipe->queued_bytes += n;
+    pipe->written_bytes += n;
     if (pipe->busy_until_ns < world->now_ns)
         pipe->busy_until_ns = world->now_ns;
-    pipe->busy_until_ns += n * WSP_NS_PER_S / pipe->bandwidth_bps;
+    pipe->busy_until_ns += n * WSP_NS_PER_S / pace_bps(pipe);
     uint64_t at = pipe->busy_until_ns + world->weather.latency_ns;
     if (at < pipe->last_arrival_ns)
         at = pipe->last_arrival_ns;
@@ -248,6 +258,23 @@ uint64_t net_write(struct pipe *pipe, const uint8_t *bytes, uint64_t length)
     later(world, pipe->busy_until_ns - world->now_ns, pipe->from, depart, pipe, n);
     later(world, at - world->now_ns, 1 - pipe->from, arrive, pipe, 0);
     return n;
+}
+
+/* What a kernel tells may be old or wrong: nothing may depend on it but speed. */
+void net_sample(const struct pipe *pipe, struct wsp_stream_sample *sample)
+{
+    struct world *world = pipe->conn->world;
+    uint64_t busy_ns = pipe->written_bytes * WSP_NS_PER_S / pipe->bandwidth_bps;
+    uint64_t queue_ns = pipe->queued_bytes * WSP_NS_PER_S / pace_bps(pipe);
+    *sample = (struct wsp_stream_sample){
+        .rtt_ns = 2 * world->weather.latency_ns + queue_ns,
+        .delivered_bytes = pipe->arrived_bytes,
+        .n_sent = pipe->written_bytes / PACKET_BYTES,
+        .n_sent_again = pipe->written_bytes / PACKET_BYTES * world->weather.again_per_mille / 1000,
+        .busy_ns = busy_ns < world->now_ns ? busy_ns : world->now_ns,
+        .pace_bps = one_in(world, 8) ? 0 : pace_bps(pipe) / 2 + chance(world, pace_bps(pipe)),
+        .unsent_bytes = pipe->queued_bytes,
+    };
 }
 
 void net_free_all(struct world *world)

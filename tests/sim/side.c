@@ -42,6 +42,23 @@ static void on_want_stream(void *user, unsigned index, uint32_t generation)
     net_dial(user, index, generation);
 }
 
+static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
+{
+    struct side *side = user;
+    struct conn *conn = side->sockets[index].conn;
+    if (!conn || !side->world->weather.is_sampled)
+        return false;
+    net_sample(&conn->pipes[side->id], sample);
+    return true;
+}
+
+static void on_hold(void *user, unsigned index, uint64_t bps)
+{
+    struct side *side = user;
+    if (side->sockets[index].conn)
+        side->sockets[index].conn->pipes[side->id].held_bps = bps;
+}
+
 static void on_unpin(void *user, unsigned index)
 {
     struct side *side = user;
@@ -88,6 +105,8 @@ static const struct wsp_end_handler handler = {
     .want_write = on_want_write,
     .want_reset = on_want_reset,
     .want_stream = on_want_stream,
+    .sample = on_sample,
+    .hold = on_hold,
     .unpin = on_unpin,
     .sink = on_sink,
     .closed = on_closed,

@@ -41,7 +41,9 @@ struct weather {
     unsigned flips_left;
     uint64_t accept_late_ns;
     bool is_tuned, is_paced;
-    bool has_end_of_world; /* at faults_end_ns all connections end for good */
+    bool is_sampled;          /* kernels tell what they know of connections */
+    uint32_t again_per_mille; /* packets that they say they repeated */
+    bool has_end_of_world;    /* at faults_end_ns all connections end for good */
 };
 
 /* One direction of a connection. */
@@ -49,7 +51,8 @@ struct pipe {
     struct conn *conn;
     int from; /* side that writes */
     uint64_t bandwidth_bps, busy_until_ns, stalled_until_ns, last_arrival_ns;
-    uint64_t room_bytes, queued_bytes;
+    uint64_t room_bytes, queued_bytes, written_bytes, arrived_bytes;
+    uint64_t held_bps;          /* no more than this; 0: no limit */
     struct piece *first, *last; /* under way */
 };
 
@@ -159,6 +162,7 @@ void net_dial(struct side *side, unsigned index, uint32_t generation);
 void net_reset(struct world *world, struct conn *conn);
 void net_close(struct side *side, unsigned index);
 uint64_t net_write(struct pipe *pipe, const uint8_t *bytes, uint64_t length);
+void net_sample(const struct pipe *pipe, struct wsp_stream_sample *sample);
 void net_free_all(struct world *world);
 
 /* side.c */
