@@ -128,20 +128,19 @@ void wsp_hints_free(struct wsp_hints *hints)
     *hints = (struct wsp_hints){0};
 }
 
-/* Without a word of bad lines where `is_told`, for that was said when the file was loaded. */
-static wsp_err read_file(const char *path, bool is_told, struct wsp_hints *hints)
+static wsp_err read_file(const char *path, bool tells, struct wsp_hints *hints)
 {
     unsigned first_bad = 0;
     FILE *in = fopen(path, "re");
     if (!in && errno == ENOENT)
         return WSP_OK;
-    if (!in) {
+    if (!in && tells)
         wsp_warn("hints: cannot read %s: %s", path, strerror(errno));
+    if (!in)
         return WSP_ERR_IO;
-    }
     wsp_err err = wsp_hints_parse(in, hints, &first_bad);
     fclose(in);
-    if (is_told)
+    if (!tells)
         return err;
     if (err == WSP_ERR_VERSION)
         wsp_warn("hints: %s:1: does not begin with '" WSP_HINTS_HEADER
@@ -152,9 +151,9 @@ static wsp_err read_file(const char *path, bool is_told, struct wsp_hints *hints
     return err;
 }
 
-void wsp_hints_load(const char *path, struct wsp_hints *hints)
+void wsp_hints_load(const char *path, bool tells, struct wsp_hints *hints)
 {
-    if (read_file(path, false, hints))
+    if (read_file(path, tells, hints))
         wsp_hints_free(hints);
 }
 
@@ -218,7 +217,7 @@ void wsp_hints_save(const char *path, const struct wsp_hints *hints)
         wsp_warn("hints: cannot lock %s.lock: %s", path, strerror(errno));
         return;
     }
-    wsp_err err = read_file(path, true, &all);
+    wsp_err err = read_file(path, false, &all); /* what is wrong was told when it was loaded */
     for (size_t i = 0; i < hints->n && !err; i++)
         err = wsp_hints_put(&all, &hints->rows[i]);
     if (err == WSP_ERR_NO_MEMORY)

@@ -45,8 +45,9 @@ wsp_err wsp_hints_put(struct wsp_hints *hints, const struct wsp_hint *hint) WSP_
 const struct wsp_hint *wsp_hints_find(const struct wsp_hints *hints, const char *host);
 void wsp_hints_free(struct wsp_hints *hints);
 
-/* Reads a file; one that is not there is empty. Warns once of what cannot be used. */
-void wsp_hints_load(const char *path, struct wsp_hints *hints);
+/* Reads a file; one that is not there is empty. Warns once of what cannot be used, if it is this
+ * process that tells. */
+void wsp_hints_load(const char *path, bool tells, struct wsp_hints *hints);
 /* Puts the rows into the file, beside those that are there for other hosts. Waits for others that
  * write for a few seconds at most. Warns if it cannot be; a file that is none of ours stays. */
 void wsp_hints_save(const char *path, const struct wsp_hints *hints);

@@ -146,7 +146,6 @@ wsp_err wsp_link_open(const struct wsp_link_config *config, struct wsp_link **ou
                                                  .replay = &link->replay,
                                                  .spares = &link->spares};
     obey_hand(link);
-    wsp_link_load_hints(link);
     link->unexpected.limit_bytes = wsp_opt_number(WSP_OPT_UNEXPECTED_MEMORY);
     link->replay.limit_bytes = wsp_opt_number(WSP_OPT_REPLAY_MEMORY);
     /* A thread that saw another link at this address must not take its happenings for ours. */
@@ -185,6 +184,7 @@ wsp_err wsp_link_start(struct wsp_link *link, uint32_t rank, uint32_t n_ranks,
     wsp_err err = wsp_hosts_load(link);
     if (err)
         return err;
+    wsp_link_load_hints(link);
     wsp_link_lock(link);
     err = wsp_acceptor_start(link);
     if (!err)

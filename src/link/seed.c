@@ -14,10 +14,19 @@ static const char *hints_path(void)
     return *wsp_opt_text(WSP_OPT_EMULATE) ? "" : wsp_opt_text(WSP_OPT_HINTS);
 }
 
+/* Of a site whose ranks all read the file, one tells what is wrong with it. */
+static bool is_first_of_site(const struct wsp_link *link)
+{
+    for (uint32_t i = 0; i < link->rank; i++)
+        if (*link->endpoints[i].host == '\0')
+            return false;
+    return true;
+}
+
 void wsp_link_load_hints(struct wsp_link *link)
 {
     if (*hints_path())
-        wsp_hints_load(hints_path(), &link->hints);
+        wsp_hints_load(hints_path(), is_first_of_site(link), &link->hints);
 }
 
 void wsp_peer_take_hint(const struct wsp_peer *peer, struct wsp_end_config *config)

@@ -214,6 +214,9 @@ def hints():
         _, result = streams_begun_with(folder)
         jobs.expect('neither read nor written' in result.err, result.describe())
         jobs.expect(file.read_text() == 'a letter\n', file.read_text())
+        result = jobs.run_over((2, 2), [jobs.SITES / 'bulk_pairs', 1000], 60,
+                               {'WIDESPAN_HINTS': str(file)}).must_pass()
+        jobs.expect(result.err.count('neither read nor written') == 2, result.describe())
 
 
 def delays():

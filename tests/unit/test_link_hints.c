@@ -153,7 +153,7 @@ START_TEST(writers_do_not_lose_what_others_wrote)
         ck_assert_int_eq(status, 0);
     }
     struct wsp_hints all = {0};
-    wsp_hints_load(path, &all);
+    wsp_hints_load(path, true, &all);
     unlink(path);
     unlink(lock);
     ck_assert_int_eq(rmdir(folder), 0); /* nothing else was left */
