@@ -18,6 +18,9 @@
 #define LEAST_NS (60 * WSP_NS_PER_S)
 /* A path without bulk is measured no more after this. */
 #define PAUSE_NS WSP_NS_PER_S
+/* So many segments in an interval, unless that takes longer than this. */
+#define SEGMENTS         8
+#define INTERVAL_MOST_NS (250 * WSP_NS_PER_MS)
 
 static uint32_t segment_least(const struct wsp_end *end)
 {
@@ -179,12 +182,24 @@ void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look)
         look->rtt_ns = middle(rtts, look->n);
 }
 
+/* Long enough for several segments: fewer tell no rate. */
+static uint64_t interval_ns(const struct wsp_end *end)
+{
+    uint64_t least_ns = wsp_tune_interval_ns(end->min_rtt_ns);
+    double bps = end->tune.goodput_bps, bytes = SEGMENTS * (double)end->segment_bytes;
+    if (bps * (double)least_ns >= bytes * (double)WSP_NS_PER_S || least_ns >= INTERVAL_MOST_NS)
+        return least_ns;
+    if (bps * (double)INTERVAL_MOST_NS <= bytes * (double)WSP_NS_PER_S)
+        return bps > 0 ? INTERVAL_MOST_NS : least_ns;
+    return (uint64_t)(bytes * (double)WSP_NS_PER_S / bps);
+}
+
 static void begin_interval(struct wsp_end *end, uint64_t now_ns)
 {
     end->interval_ns = now_ns;
     end->interval_acked = end->bytes_acked;
     end->is_starved = end->was_held = false;
-    end->steer_at_ns = now_ns + wsp_tune_interval_ns(end->min_rtt_ns);
+    end->steer_at_ns = now_ns + interval_ns(end);
 }
 
 static void choose_segments(struct wsp_end *end)

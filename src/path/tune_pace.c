@@ -7,9 +7,10 @@
 #include <math.h>
 
 /* Of the round trip: the queue that is aimed at, and the one that begins or ends an episode. */
-#define AIM      0.10
-#define CROWDED  0.25
-#define LEAST_NS 2e6 /* of the aim; twice that of a crowd. Less is jitter */
+#define AIM          0.10
+#define CROWDED      0.25
+#define LEAST_NS     2e6 /* of the aim. Less is jitter */
+#define CROWDED_AIMS 2.5 /* the least of a crowd: what we aim at is none */
 /* Who sends more aims at less of a queue, so that paths that meet in one come to equal shares: of
  * the aim at REFERENCE_BPS so much less for each doubling, within limits. */
 #define REFERENCE_BPS 100e6
@@ -29,11 +30,14 @@
 #define RISE_AFTER 8 /* intervals that double the step */
 #define ABOVE      1.25
 #define FADE       0.98
-#define YOUNG      8  /* so many intervals the capacity is taken as it is seen */
-#define CLEAR_MOST 12 /* for so many the pace is still taken for the bottleneck's */
+/* Of less, segments would be too far apart for an interval to tell a rate: the kernel's affair. */
+#define CAPACITY_LEAST_BPS 1e6
+#define YOUNG              8  /* so many intervals the capacity is taken as it is seen */
+#define CLEAR_MOST         12 /* for so many the pace is still taken for the bottleneck's */
 /* Intervals with a queue that no holding back shrinks: it is others'. */
 #define OTHERS        12
 #define SHRINKING     0.95
+#define DRAINING      1.03 /* of the pace: deliveries that are not of it alone */
 #define LET_GO_NS     (10 * WSP_NS_PER_S)
 #define LET_GO_MAX_NS (80 * WSP_NS_PER_S)
 
@@ -54,6 +58,11 @@ static double aim_of(const struct wsp_tune *tune, double base)
         return aim;
     double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
     return aim * within(part, AIM_PART_MIN, AIM_PART_MAX);
+}
+
+static double crowd_of(double base, double aim)
+{
+    return larger(CROWDED * base, CROWDED_AIMS * larger(aim, LEAST_NS));
 }
 
 uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns)
@@ -109,12 +118,15 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
         tune->capacity_bps = ABOVE * tune->peak_bps;
     if (reading->equal_bps > 0)
         tune->capacity_bps += NEARER * (reading->equal_bps - tune->capacity_bps);
+    tune->capacity_bps = larger(tune->capacity_bps, CAPACITY_LEAST_BPS);
 }
 
-/* Intervals in which a queue has not become shorter. What is in our sockets still goes out, so it
- * may take a while. */
-static void count_crowded(struct wsp_tune *tune, double queue, bool is_crowded)
+/* Intervals in which a queue has not become shorter. While more is delivered than we let go, what
+ * our sockets held before goes out: that tells nothing of others. */
+static void count_crowded(struct wsp_tune *tune, double bps, double queue, bool is_crowded)
 {
+    if (is_crowded && bps > DRAINING * tune->rate_bps)
+        return;
     bool is_shrinking = tune->n_crowded == 0 || queue < SHRINKING * tune->least_queue_ns;
     if (is_shrinking)
         tune->least_queue_ns = queue;
@@ -140,7 +152,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
     double base = (double)reading->min_rtt_ns;
     double queue = (double)reading->rtt_ns - base;
-    double aim = aim_of(tune, base), crowded = larger(CROWDED * base, 2.5 * LEAST_NS);
+    double aim = aim_of(tune, base), crowded = crowd_of(base, aim);
     if (reading->rtt_ns == 0 || reading->min_rtt_ns < WSP_TUNE_NEAR_NS)
         return false;
     bool is_full = queue > EMPTY * aim;
@@ -156,7 +168,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     if (!tune->is_paced)
         return is_full;
 
-    count_crowded(tune, queue, queue > crowded);
+    count_crowded(tune, bps, queue, queue > crowded);
     if (tune->n_crowded >= OTHERS) {
         let_go(tune, now_ns);
         return true;

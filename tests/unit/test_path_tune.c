@@ -195,6 +195,48 @@ START_TEST(a_cut_does_not_slow_down)
 }
 END_TEST
 
+/* Paced on a way of 50 ms and 12 MB/s; then so many intervals with this queue, in round trips, and
+ * deliveries, as a part of the pace. Still paced? */
+static bool is_paced_after(unsigned n, double queue, double part)
+{
+    struct way way = begin(50, 12 * MB, 130 * MB);
+    run(&way, 20, NULL);
+    ck_assert(tune.is_paced);
+    uint64_t span_ns = wsp_tune_interval_ns((uint64_t)way.base_ns);
+    for (unsigned i = 0; i < n && tune.is_paced; i++) {
+        double bytes = part * tune.rate_bps * (double)span_ns / (double)WSP_NS_PER_S;
+        struct wsp_reading reading = {.span_ns = span_ns,
+                                      .delivered_bytes = (uint64_t)bytes,
+                                      .rtt_ns = (uint64_t)((1 + queue) * way.base_ns),
+                                      .min_rtt_ns = (uint64_t)way.base_ns,
+                                      .n_sent = 100,
+                                      .is_backlogged = true,
+                                      .is_held = true};
+        wsp_tune_step(&tune, &reading, way.now_ns += span_ns);
+    }
+    return tune.is_paced;
+}
+
+START_TEST(what_our_sockets_held_is_not_others)
+{
+    ck_assert(!is_paced_after(20, 0.9, 1));
+    ck_assert(is_paced_after(20, 0.9, 1.15));
+}
+END_TEST
+
+START_TEST(what_we_aim_at_is_no_crowd)
+{
+    ck_assert(is_paced_after(40, 0.27, 1));
+}
+END_TEST
+
+START_TEST(a_pace_of_single_segments_does_not_sink)
+{
+    is_paced_after(200, 0.22, 0.3);
+    ck_assert(!tune.is_paced || tune.rate_bps > 0.5 * MB);
+}
+END_TEST
+
 START_TEST(two_that_share_a_way_come_to_equal_parts)
 {
     struct way way = begin(30, 120 * MB, 130 * MB);
@@ -289,6 +331,9 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
     tcase_add_loop_test(cases, a_cut_does_not_slow_down, 0, 3);
+    tcase_add_test(cases, what_our_sockets_held_is_not_others);
+    tcase_add_test(cases, what_we_aim_at_is_no_crowd);
+    tcase_add_test(cases, a_pace_of_single_segments_does_not_sink);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
     tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
