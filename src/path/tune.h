@@ -4,8 +4,9 @@
  *
  * Pace. While the bottleneck's queue is not empty, what is delivered is what the bottleneck gives
  * us. The pace is held around that, so that a tenth of a round trip of queue stays; with none left
- * it rises. A queue that does not shrink although we hold back is somebody else's: then the pace is
- * let go for a while, and the kernel's congestion control finds our share.
+ * it rises. A long queue that does not shrink although we hold back is somebody else's: then the
+ * pace is let go for a while, and the kernel's congestion control finds our share. A short one may
+ * be a way that has become longer.
  *
  * Number. While the bottleneck is not full, more streams are tried, and kept if they deliver more;
  * while it is full, fewer are, and kept if they deliver as much. What did not help is not tried
@@ -67,6 +68,20 @@ struct wsp_tally {
     double dry, receiver, evenness;
 };
 
+/* Whether a round trip above the least is a queue. */
+struct wsp_longer {
+    double longer_ns; /* what of it is none */
+    double short_bps; /* the pace that went with a short queue */
+    /* Of the intervals that are looked at together. */
+    unsigned n;
+    double sum_bps, sum_pace_bps; /* delivered, and let go */
+    double least_queue_ns;
+    /* A try, and what was before it. */
+    bool is_trying;
+    double before_bps, before_queue_ns;
+    unsigned n_rest; /* intervals that are not looked at */
+};
+
 struct wsp_tune {
     unsigned n_max;
     bool is_n_fixed, is_rate_fixed;
@@ -84,6 +99,7 @@ struct wsp_tune {
     unsigned n_clear;      /* intervals held back without any */
     unsigned n_paced;      /* intervals since the pace is ours */
     uint64_t let_go_until_ns, let_go_ns;
+    struct wsp_longer way;
     /* Number. */
     enum wsp_trial trial;
     unsigned n_before;

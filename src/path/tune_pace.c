@@ -72,6 +72,7 @@ uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns)
 
 static void let_go(struct wsp_tune *tune, uint64_t now_ns)
 {
+    wsp_tune_way_stop(&tune->way);
     tune->is_paced = false;
     tune->rate_bps = 0;
     tune->n_crowded = 0;
@@ -91,6 +92,7 @@ static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, 
     tune->is_paced = true;
     tune->n_crowded = tune->n_clear = tune->n_paced = 0;
     tune->capacity_bps = tune->peak_bps;
+    wsp_tune_way_reset(&tune->way, tune->peak_bps);
 }
 
 /* Follows the bottleneck while it has a queue, and looks for more while it has none. An interval in
@@ -138,6 +140,8 @@ static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool i
                          uint64_t now_ns)
 {
     tune->peak_bps = larger(bps, tune->peak_bps); /* it can carry this much at least */
+    if (wsp_tune_way_stop(&tune->way))
+        tune->rate_bps = tune->capacity_bps;
     if (tune->is_paced && bps > tune->capacity_bps) {
         tune->capacity_bps = bps;
         tune->rate_bps = larger(tune->rate_bps, SLOWEST * bps);
@@ -151,10 +155,10 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
 {
     double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
     double base = (double)reading->min_rtt_ns;
-    double queue = (double)reading->rtt_ns - base;
-    double aim = aim_of(tune, base), crowded = crowd_of(base, aim);
     if (reading->rtt_ns == 0 || reading->min_rtt_ns < WSP_TUNE_NEAR_NS)
         return false;
+    double queue = wsp_tune_queue_ns(tune, reading);
+    double aim = aim_of(tune, base), crowded = crowd_of(base, aim);
     bool is_full = queue > EMPTY * aim;
     if (tune->is_rate_fixed)
         return is_full;
@@ -175,6 +179,11 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     }
     if (!is_full)
         tune->let_go_ns = 0; /* it was ours after all */
+    double tried_bps = wsp_tune_way(tune, bps, queue, aim);
+    if (tried_bps > 0) {
+        tune->rate_bps = tried_bps;
+        return is_full;
+    }
     follow(tune, reading, bps, queue, aim);
     tune->rate_bps =
         tune->capacity_bps * within(1 + STEEPNESS * (aim - queue) / base, SLOWEST, FASTEST);

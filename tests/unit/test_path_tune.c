@@ -14,6 +14,7 @@ struct way {
     double base_ns;
     double stream_bps;  /* what one stream can carry at most */
     double foreign_bps; /* what others put in whatever happens */
+    double longer_ns;   /* than the least round trip, without any queue */
     double queue_bytes;
     double equal_bps; /* told by the pair */
     uint64_t now_ns;
@@ -48,7 +49,7 @@ static double pass(struct way *way)
     double waits_ns = way->queue_bytes / way->capacity_bps * (double)WSP_NS_PER_S;
     struct wsp_reading reading = {.span_ns = span_ns,
                                   .delivered_bytes = (uint64_t)(ours * span),
-                                  .rtt_ns = (uint64_t)(way->base_ns + waits_ns),
+                                  .rtt_ns = (uint64_t)(way->base_ns + way->longer_ns + waits_ns),
                                   .min_rtt_ns = (uint64_t)way->base_ns,
                                   .n_sent = 1000,
                                   .is_backlogged = true,
@@ -196,15 +197,17 @@ START_TEST(a_cut_does_not_slow_down)
 END_TEST
 
 /* Paced on a way of 50 ms and 12 MB/s; then so many intervals with this queue, in round trips, and
- * deliveries, as a part of the pace. Still paced? */
+ * deliveries, as a part of the lowest pace so far: others take what we leave. Still paced? */
 static bool is_paced_after(unsigned n, double queue, double part)
 {
     struct way way = begin(50, 12 * MB, 130 * MB);
     run(&way, 20, NULL);
     ck_assert(tune.is_paced);
     uint64_t span_ns = wsp_tune_interval_ns((uint64_t)way.base_ns);
+    double least_bps = tune.rate_bps;
     for (unsigned i = 0; i < n && tune.is_paced; i++) {
-        double bytes = part * tune.rate_bps * (double)span_ns / (double)WSP_NS_PER_S;
+        least_bps = smaller(least_bps, tune.rate_bps);
+        double bytes = part * least_bps * (double)span_ns / (double)WSP_NS_PER_S;
         struct wsp_reading reading = {.span_ns = span_ns,
                                       .delivered_bytes = (uint64_t)bytes,
                                       .rtt_ns = (uint64_t)((1 + queue) * way.base_ns),
@@ -234,6 +237,16 @@ START_TEST(a_pace_of_single_segments_does_not_sink)
 {
     is_paced_after(200, 0.22, 0.3);
     ck_assert(!tune.is_paced || tune.rate_bps > 0.5 * MB);
+}
+END_TEST
+
+START_TEST(a_way_that_becomes_longer_is_not_taken_for_a_queue)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 20, NULL);
+    way.longer_ns = 0.01 * _i * way.base_ns;
+    ck_assert(run(&way, 10, NULL) > 0.9 * 120 * MB);
+    ck_assert(run(&way, 40, NULL) > 0.9 * 120 * MB);
 }
 END_TEST
 
@@ -334,6 +347,9 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, what_our_sockets_held_is_not_others);
     tcase_add_test(cases, what_we_aim_at_is_no_crowd);
     tcase_add_test(cases, a_pace_of_single_segments_does_not_sink);
+    for (int percent = 5; percent <= 40; percent += 5)
+        tcase_add_loop_test(cases, a_way_that_becomes_longer_is_not_taken_for_a_queue, percent,
+                            percent + 1);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
     tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
