@@ -205,6 +205,11 @@ class Link:
     def device(self):
         return 'lo' if self.options.get('kind') == 'loopback' else 'wan0'
 
+    @property
+    def delay_ns(self):
+        """Of each direction, as the link came up."""
+        return settings(rtt=self.options.get('rtt', '0ms'))['delay']
+
     @staticmethod
     def address(side):
         return ADDRESSES[side]

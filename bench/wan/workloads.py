@@ -8,8 +8,9 @@ the words of traffic.c, pairs.c or overlap.c:
     ('overlap', alone_ms, compute_ms, time_s)
 
 and kinds made of those here: `neighbour`, a stream beside one iperf3; `slowed`, one of eight streams
-slowed on the way; `fixed`, a stream that the peers with a fixed number of streams run, too; `sizes`,
-round trips over sizes of message."""
+slowed on the way; `longer` and `cut`, a stream whose way becomes longer, or lets nothing pass for a
+while; `fixed`, a stream that the peers with a fixed number of streams run, too; `sizes`, round trips
+over sizes of message."""
 
 import threading
 import time
@@ -18,7 +19,10 @@ MB = 1 << 20
 SIZES = (8, 64, 512, 4096, 32768, 262144, MB, 4 * MB, 16 * MB, 64 * MB)
 FIXED_STREAMS = (1, 2, 4, 8, 16, 32)
 SLOWED_STREAMS, SLOWED_TO = 8, 0.1
-PLAYED_AS = {'neighbour': 'stream', 'fixed': 'fixed', 'sizes': 'pingpong'}
+LONGER, CUT_S = 1.2, 5
+CHANGED_S = 5  # for so long a way is looked at before it changes and afterwards
+PLAYED_AS = {'neighbour': 'stream', 'longer': 'stream', 'cut': 'stream', 'fixed': 'fixed',
+             'sizes': 'pingpong'}
 
 GOODPUT = ('goodput_mbps', 'Mbit/s')
 # Kind -> what the tables show of it.
@@ -34,6 +38,10 @@ FIGURES = {
     'neighbour': [('neighbour_mbps', 'Mbit/s of the neighbour'), GOODPUT],
     'slowed': [('of_the_rest', 'of 7/8 of the goodput before'), ('before_mbps', 'Mbit/s before'),
                ('after_mbps', 'Mbit/s after')],
+    'longer': [('of_before', 'of what the way carried before'),
+               ('before_mbps', 'Mbit/s carried before'), ('after_mbps', 'Mbit/s afterwards')],
+    'cut': [('of_before', 'of what the way carried before'),
+            ('before_mbps', 'Mbit/s carried before'), ('after_mbps', 'Mbit/s afterwards')],
     'fixed': [GOODPUT],
     'sizes': [('round_trip_ms', 'ms, 8 bytes')],
 }
@@ -48,6 +56,8 @@ def table(discard, seconds):
             'first-64M': ('first', 64 * MB),
             'small-beside-bulk': ('beside', 64 * MB, discard, seconds),
             'slowed-stream': ('slowed', 16 * MB, discard, seconds),
+            'longer-way': ('longer', 16 * MB, discard, max(seconds, 2 * CHANGED_S)),
+            'cut-way': ('cut', 16 * MB, discard, max(seconds, CUT_S + 2 * CHANGED_S)),
             'fixed-streams': ('fixed', 64 * MB, discard, seconds),
             'overlap': ('overlap', 80, 100, seconds),
             'neighbour': ('neighbour', 64 * MB, discard, seconds),
@@ -69,6 +79,8 @@ def measure(peer, link, workload):
         return beside_iperf(peer, link, ('stream', *workload[1:]))
     if kind == 'slowed':
         return slowed(peer, link, ('stream', *workload[1:]))
+    if kind in CHANGES:
+        return changed(peer, link, workload)
     if kind == 'fixed':
         return peer.play(link, ('stream', *workload[1:]))[0]
     if kind == 'sizes':
@@ -131,28 +143,72 @@ def await_traffic(link, size, until):
     return True
 
 
+def played_with(peer, link, workload, act, **options):
+    """The peer's result, and what act() returned, which is called when traffic has begun."""
+    acted, errors = [], []
+
+    def wait_and_act():
+        try:
+            if await_traffic(link, 16 * MB, time.monotonic() + 60):
+                acted.append(act())
+        except Exception as error:  # told by the thread that measures
+            errors.append(error)
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    try:
+        result = peer.play(link, workload, **options)[0]
+    finally:
+        thread.join()
+    if not acted:
+        raise RuntimeError(f'the way was not changed: {errors}')
+    return result, acted[0]
+
+
+def carried_mbps(link, seconds):
+    """What passes from a to b from now on."""
+    begin, before = time.monotonic(), link.statistics()['ab']['passed']['bytes']
+    time.sleep(seconds)
+    passed = link.statistics()['ab']['passed']['bytes'] - before
+    return passed * 8e-6 / (time.monotonic() - begin)
+
+
+def lengthen(link):
+    link.set('both', delay=int(link.delay_ns * LONGER))
+
+
+def cut_for_a_while(link):
+    link.set('both', cut=1)
+    time.sleep(CUT_S)
+    link.set('both', cut=0)
+
+
+CHANGES = {'longer': lengthen, 'cut': cut_for_a_while}
+
+
+def changed(peer, link, workload):
+    """What the way carries in the seconds after it changed, and in as many before."""
+    kind, size, discard, seconds = workload
+
+    def change():
+        time.sleep(max(discard - CHANGED_S, 0))
+        before = carried_mbps(link, CHANGED_S)
+        CHANGES[kind](link)
+        return before, carried_mbps(link, CHANGED_S)
+    result, (before, after) = played_with(peer, link, ('stream', size, discard, seconds), change)
+    result.update(before_mbps=before, after_mbps=after, of_before=after / before if before else 0)
+    return result
+
+
 def slowed(peer, link, workload):
     """From 2 s on after the slowing, against 7 of 8 parts of what went before."""
     _, size, discard, seconds = workload
-    slowed_at, errors = [], []
 
     def slow():
-        try:
-            if await_traffic(link, 16 * MB, time.monotonic() + 60):
-                time.sleep(discard)
-                link.slow('ab', SLOWED_TO)
-                slowed_at.append(time.monotonic())
-        except Exception as error:  # told by the thread that measures
-            errors.append(error)
-    slower = threading.Thread(target=slow)
-    slower.start()
-    try:
-        result = peer.play(link, workload, n_streams=SLOWED_STREAMS)[0]
-    finally:
-        slower.join()
-    if not slowed_at:
-        raise RuntimeError(f'no stream was slowed: {errors}')
-    completed, at = result['completed_s'], slowed_at[0]
+        time.sleep(discard)
+        link.slow('ab', SLOWED_TO)
+        return time.monotonic()
+    result, at = played_with(peer, link, workload, slow, n_streams=SLOWED_STREAMS)
+    completed = result['completed_s']
     before = goodput(completed, size, at - max(discard / 2, 1), at)
     after = goodput(completed, size, at + 2, completed[-1])
     rest = before * (SLOWED_STREAMS - 1) / SLOWED_STREAMS
