@@ -185,13 +185,11 @@ void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look)
 /* Long enough for several segments: fewer tell no rate. */
 static uint64_t interval_ns(const struct wsp_end *end)
 {
-    uint64_t least_ns = wsp_tune_interval_ns(end->min_rtt_ns);
-    double bps = end->tune.goodput_bps, bytes = SEGMENTS * (double)end->segment_bytes;
-    if (bps * (double)least_ns >= bytes * (double)WSP_NS_PER_S || least_ns >= INTERVAL_MOST_NS)
-        return least_ns;
-    if (bps * (double)INTERVAL_MOST_NS <= bytes * (double)WSP_NS_PER_S)
-        return bps > 0 ? INTERVAL_MOST_NS : least_ns;
-    return (uint64_t)(bytes * (double)WSP_NS_PER_S / bps);
+    uint64_t least_ns = wsp_tune_interval_ns(end->min_rtt_ns), ns = INTERVAL_MOST_NS;
+    double bytes = SEGMENTS * (double)end->segment_bytes;
+    if (end->tune.goodput_bps * (double)ns > bytes * (double)WSP_NS_PER_S)
+        ns = (uint64_t)(bytes * (double)WSP_NS_PER_S / end->tune.goodput_bps);
+    return end->tune.goodput_bps <= 0 || ns < least_ns ? least_ns : ns;
 }
 
 static void begin_interval(struct wsp_end *end, uint64_t now_ns)

@@ -69,7 +69,7 @@ struct wsp_tally {
 };
 
 /* Whether a round trip above the least is a queue. */
-struct wsp_longer {
+struct wsp_tune_way {
     double longer_ns; /* what of it is none */
     double short_bps; /* the pace that went with a short queue */
     /* Of the intervals that are looked at together. */
@@ -99,7 +99,7 @@ struct wsp_tune {
     unsigned n_clear;      /* intervals held back without any */
     unsigned n_paced;      /* intervals since the pace is ours */
     uint64_t let_go_until_ns, let_go_ns;
-    struct wsp_longer way;
+    struct wsp_tune_way way;
     /* Number. */
     enum wsp_trial trial;
     unsigned n_before;

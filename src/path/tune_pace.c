@@ -30,14 +30,13 @@
 #define RISE_AFTER 8 /* intervals that double the step */
 #define ABOVE      1.25
 #define FADE       0.98
-/* Of less, segments would be too far apart for an interval to tell a rate: the kernel's affair. */
+/* Of less, the longest interval of steer.c would not hold its segments: the kernel's affair. */
 #define CAPACITY_LEAST_BPS 1e6
 #define YOUNG              8  /* so many intervals the capacity is taken as it is seen */
 #define CLEAR_MOST         12 /* for so many the pace is still taken for the bottleneck's */
 /* Intervals with a queue that no holding back shrinks: it is others'. */
 #define OTHERS        12
 #define SHRINKING     0.95
-#define DRAINING      1.03 /* of the pace: deliveries that are not of it alone */
 #define LET_GO_NS     (10 * WSP_NS_PER_S)
 #define LET_GO_MAX_NS (80 * WSP_NS_PER_S)
 
@@ -127,7 +126,7 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
  * our sockets held before goes out: that tells nothing of others. */
 static void count_crowded(struct wsp_tune *tune, double bps, double queue, bool is_crowded)
 {
-    if (is_crowded && bps > DRAINING * tune->rate_bps)
+    if (is_crowded && bps > WSP_TUNE_DRAINING * tune->rate_bps)
         return;
     bool is_shrinking = tune->n_crowded == 0 || queue < SHRINKING * tune->least_queue_ns;
     if (is_shrinking)

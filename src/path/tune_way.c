@@ -5,13 +5,14 @@
  * longer by counts as way until a shorter one is seen. Else others fill the bottleneck. */
 #include "path/tune_internal.h"
 
+#include <math.h>
+
 /* So many intervals are looked at together: one is noise. */
 #define LOOK 6
 /* In vain: less was delivered than this part of what went with a short queue, ... */
 #define VAIN 0.93
-/* ... and what the pace let go, as far as can be told. */
-#define FOLLOWS_LEAST 0.90
-#define FOLLOWS_MOST  1.03
+/* ... but not less than this part of the pace, nor more than it let go. */
+#define FOLLOWS 0.90
 /* Then the pace is raised to so much of what was delivered; of so many intervals the first does not
  * show it yet. At least so much more must be delivered, and the queue grow by less than the aim. */
 #define TRY       1.10
@@ -19,11 +20,6 @@
 #define FOLLOWED  1.04
 /* Intervals until the next try after one that found others. */
 #define REST 40
-
-static double smaller(double a, double b)
-{
-    return a < b ? a : b;
-}
 
 double wsp_tune_queue_ns(struct wsp_tune *tune, const struct wsp_reading *reading)
 {
@@ -33,13 +29,13 @@ double wsp_tune_queue_ns(struct wsp_tune *tune, const struct wsp_reading *readin
     return above_ns - tune->way.longer_ns;
 }
 
-static void begin_look(struct wsp_longer *way)
+static void begin_look(struct wsp_tune_way *way)
 {
     way->n = 0;
     way->sum_bps = way->sum_pace_bps = 0;
 }
 
-bool wsp_tune_way_stop(struct wsp_longer *way)
+bool wsp_tune_way_stop(struct wsp_tune_way *way)
 {
     bool was_trying = way->is_trying;
     way->is_trying = false;
@@ -47,12 +43,12 @@ bool wsp_tune_way_stop(struct wsp_longer *way)
     return was_trying;
 }
 
-void wsp_tune_way_reset(struct wsp_longer *way, double bps)
+void wsp_tune_way_reset(struct wsp_tune_way *way, double bps)
 {
-    *way = (struct wsp_longer){.longer_ns = way->longer_ns, .short_bps = bps};
+    *way = (struct wsp_tune_way){.longer_ns = way->longer_ns, .short_bps = bps};
 }
 
-static void look(struct wsp_longer *way, double bps, double pace_bps, double queue_ns)
+static void look(struct wsp_tune_way *way, double bps, double pace_bps, double queue_ns)
 {
     if (way->n++ == 0 || queue_ns < way->least_queue_ns)
         way->least_queue_ns = queue_ns;
@@ -60,7 +56,7 @@ static void look(struct wsp_longer *way, double bps, double pace_bps, double que
     way->sum_pace_bps += pace_bps;
 }
 
-static void end_try(struct wsp_longer *way, double aim_ns)
+static void end_try(struct wsp_tune_way *way, double aim_ns)
 {
     bool is_longer = way->sum_bps / way->n > FOLLOWED * way->before_bps &&
                      way->least_queue_ns < way->before_queue_ns + aim_ns;
@@ -70,16 +66,16 @@ static void end_try(struct wsp_longer *way, double aim_ns)
     wsp_tune_way_stop(way);
 }
 
-static bool is_in_vain(const struct wsp_longer *way)
+static bool is_in_vain(const struct wsp_tune_way *way)
 {
     return way->sum_bps < VAIN * way->short_bps * way->n &&
-           way->sum_bps > FOLLOWS_LEAST * way->sum_pace_bps &&
-           way->sum_bps < FOLLOWS_MOST * way->sum_pace_bps;
+           way->sum_bps > FOLLOWS * way->sum_pace_bps &&
+           way->sum_bps < WSP_TUNE_DRAINING * way->sum_pace_bps;
 }
 
 double wsp_tune_way(struct wsp_tune *tune, double bps, double queue_ns, double aim_ns)
 {
-    struct wsp_longer *way = &tune->way;
+    struct wsp_tune_way *way = &tune->way;
     if (way->n_rest > 0)
         way->n_rest--;
     else
@@ -89,7 +85,7 @@ double wsp_tune_way(struct wsp_tune *tune, double bps, double queue_ns, double a
     if (way->is_trying)
         return TRY * way->before_bps;
     if (queue_ns <= aim_ns) {
-        way->short_bps = smaller(tune->capacity_bps, tune->peak_bps);
+        way->short_bps = fmin(tune->capacity_bps, tune->peak_bps);
         begin_look(way);
     }
     if (way->n < LOOK)
