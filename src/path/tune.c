@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+#include <math.h>
+
 #define INTERVAL_LEAST_NS (20 * WSP_NS_PER_MS)
 #define WINDOW_LEAST_NS   (400 * WSP_NS_PER_MS)
 #define SETTLE_LEAST_NS   (250 * WSP_NS_PER_MS)
@@ -16,17 +18,17 @@
 #define GUESS_BYTES  (UINT64_C(64) << 10) /* no more streams than pieces of this size */
 /* What more streams must bring, and fewer may cost, beyond the noise. */
 #define GAIN_LEAST 1.04
-#define COST_MOST  0.98
+#define COST_MOST  0.99
 /* Windows that fewer streams must be as good. */
-#define DOWN_WINDOWS 2
+#define DOWN_WINDOWS 3
 /* Young streams are faster than they will be: fewer are not tried yet. */
 #define YOUNG_NS (3 * WSP_NS_PER_S)
-/* The best window fades by so much with each. */
-#define FADE 0.99
+/* With each window the best one with this number fades by so much, and the best with any number. */
+#define FADE     0.99
+#define FADE_TOP 0.9999
 /* Fewer streams may not have more packets sent again than this, and half as many more. */
 #define AGAIN_LEAST 0.002
-/* Deliveries have fallen so far below those at which more streams were no better: they may be now.
- */
+/* Deliveries have fallen so far that the number is not why: what was found before holds no more. */
 #define FALLEN 0.9
 /* A window so much better than the one before: the streams still open up. */
 #define STILL_GROWING 1.10
@@ -171,6 +173,8 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
 {
     bool is_full = has_enough(tune);
     tune->before_again = again;
+    if (tune->best_bps < FALLEN * tune->top_bps)
+        tune->top_bps = tune->best_bps;
     if (tune->best_bps < FALLEN * tune->refused_bps) {
         tune->up_from_ns = now_ns;
         tune->up_rest_ns = REST_FIRST_NS;
@@ -179,8 +183,9 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
         unsigned n = 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
         begin_trial(tune, WSP_TRIAL_UP, n, bps, reading, now_ns);
     } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns) {
-        begin_trial(tune, WSP_TRIAL_DOWN, tune->n * 3 / 5 ? tune->n * 3 / 5 : 1, bps, reading,
-                    now_ns);
+        /* Not against this number alone: small costs of many steps would add up. */
+        begin_trial(tune, WSP_TRIAL_DOWN, tune->n * 3 / 5 ? tune->n * 3 / 5 : 1, tune->top_bps,
+                    reading, now_ns);
     }
 }
 
@@ -194,7 +199,8 @@ static void decide(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     double again = (double)tune->tally.n_sent_again / (double)(tune->tally.n_sent + 1);
     tune->limit = limit_of(tune);
     tune->goodput_bps = tune->window_bps = bps;
-    tune->best_bps = bps > FADE * tune->best_bps ? bps : FADE * tune->best_bps;
+    tune->best_bps = fmax(bps, FADE * tune->best_bps);
+    tune->top_bps = fmax(bps, FADE_TOP * tune->top_bps);
     tune->tally = (struct wsp_tally){0};
     if (tune->is_n_fixed || is_growing)
         return;

@@ -79,7 +79,7 @@ struct wsp_tune_way {
     /* A try, and what was before it. */
     bool is_trying;
     double before_bps, before_queue_ns;
-    unsigned n_rest; /* intervals that are not looked at */
+    unsigned n_rest, rest; /* intervals that are not looked at: now, and after the next try */
 };
 
 struct wsp_tune {
@@ -106,6 +106,7 @@ struct wsp_tune {
     double before_bps;   /* before the trial */
     double window_bps;   /* in the window before this one */
     double best_bps;     /* of the windows with this number; fades slowly */
+    double top_bps;      /* of the windows with any number; fades more slowly */
     double refused_bps;  /* what was delivered when more streams were no better */
     double before_again; /* share of packets sent again before the trial */
     unsigned n_windows;  /* of this trial */

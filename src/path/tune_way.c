@@ -18,8 +18,10 @@
 #define TRY       1.10
 #define TRY_LASTS 4
 #define FOLLOWED  1.04
-/* Intervals until the next try after one that found others. */
-#define REST 40
+/* Intervals until the next try after one that found others: the first may be lost in noise, so it
+ * doubles with each. */
+#define REST_FIRST 10
+#define REST_MOST  80
 
 double wsp_tune_queue_ns(struct wsp_tune *tune, const struct wsp_reading *reading)
 {
@@ -45,7 +47,7 @@ bool wsp_tune_way_stop(struct wsp_tune_way *way)
 
 void wsp_tune_way_reset(struct wsp_tune_way *way, double bps)
 {
-    *way = (struct wsp_tune_way){.longer_ns = way->longer_ns, .short_bps = bps};
+    *way = (struct wsp_tune_way){.longer_ns = way->longer_ns, .short_bps = bps, .rest = REST_FIRST};
 }
 
 static void look(struct wsp_tune_way *way, double bps, double pace_bps, double queue_ns)
@@ -62,7 +64,8 @@ static void end_try(struct wsp_tune_way *way, double aim_ns)
                      way->least_queue_ns < way->before_queue_ns + aim_ns;
     if (is_longer)
         way->longer_ns += way->before_queue_ns - aim_ns / 2;
-    way->n_rest = is_longer ? 0 : REST;
+    way->n_rest = is_longer ? 0 : way->rest;
+    way->rest = is_longer ? REST_FIRST : way->rest < REST_MOST ? 2 * way->rest : REST_MOST;
     wsp_tune_way_stop(way);
 }
 
@@ -86,6 +89,7 @@ double wsp_tune_way(struct wsp_tune *tune, double bps, double queue_ns, double a
         return TRY * way->before_bps;
     if (queue_ns <= aim_ns) {
         way->short_bps = fmin(tune->capacity_bps, tune->peak_bps);
+        way->rest = REST_FIRST;
         begin_look(way);
     }
     if (way->n < LOOK)

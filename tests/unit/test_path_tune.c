@@ -15,6 +15,7 @@ struct way {
     double stream_bps;  /* what one stream can carry at most */
     double foreign_bps; /* what others put in whatever happens */
     double longer_ns;   /* than the least round trip, without any queue */
+    double few_cost;    /* what a single stream wastes of the capacity, two half of it, and so on */
     double queue_bytes;
     double equal_bps; /* told by the pair */
     uint64_t now_ns;
@@ -44,6 +45,7 @@ static double pass(struct way *way)
     double room = way->capacity_bps * way->base_ns / (double)WSP_NS_PER_S;
     bool has_queue = way->queue_bytes > 0 || in > way->capacity_bps;
     double ours = has_queue ? way->capacity_bps * sent / in : sent;
+    ours *= 1 - way->few_cost / tune.n;
     way->queue_bytes = larger(0, smaller(room, way->queue_bytes + (in - way->capacity_bps) * span));
     way->now_ns += span_ns;
     double waits_ns = way->queue_bytes / way->capacity_bps * (double)WSP_NS_PER_S;
@@ -115,6 +117,18 @@ START_TEST(streams_that_are_not_needed_are_given_up)
     ck_assert_uint_eq(tune.n, 30);
     run(&way, 30, NULL);
     ck_assert(tune.n >= 2 && tune.n <= 4);
+}
+END_TEST
+
+START_TEST(small_costs_of_many_steps_do_not_add_up)
+{
+    struct way way = begin(30, 120 * MB, 80 * MB);
+    way.few_cost = 0.1;
+    run(&way, 30, NULL);
+    ck_assert(tune.n >= 10 && tune.n < 30);
+    way.capacity_bps = 60 * MB; /* the number is not why */
+    run(&way, 200, NULL);
+    ck_assert(tune.n < 10);
 }
 END_TEST
 
@@ -250,6 +264,25 @@ START_TEST(a_way_that_becomes_longer_is_not_taken_for_a_queue)
 }
 END_TEST
 
+START_TEST(a_try_that_is_lost_in_noise_is_made_again_soon)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 20, NULL);
+    way.longer_ns = 0.2 * way.base_ns;
+    for (int i = 0; i < 100 && !tune.way.is_trying; i++)
+        pass(&way);
+    ck_assert(tune.way.is_trying);
+    double before = way.capacity_bps;
+    way.capacity_bps = 0.9 * tune.rate_bps;
+    while (tune.way.is_trying)
+        pass(&way);
+    way.capacity_bps = before;
+    for (int i = 0; i < 25; i++)
+        pass(&way);
+    ck_assert(tune.rate_bps > 0.9 * 120 * MB);
+}
+END_TEST
+
 START_TEST(two_that_share_a_way_come_to_equal_parts)
 {
     struct way way = begin(30, 120 * MB, 130 * MB);
@@ -340,6 +373,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_full_bottleneck_gets_what_it_takes_and_a_short_queue);
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
+    tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
@@ -350,6 +384,7 @@ void test_cases(TCase *cases)
     for (int percent = 5; percent <= 40; percent += 5)
         tcase_add_loop_test(cases, a_way_that_becomes_longer_is_not_taken_for_a_queue, percent,
                             percent + 1);
+    tcase_add_test(cases, a_try_that_is_lost_in_noise_is_made_again_soon);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
     tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
