@@ -11,6 +11,9 @@
 #define CROWDED      0.25
 #define LEAST_NS     2e6 /* of the aim. Less is jitter */
 #define CROWDED_AIMS 2.5 /* the least of a crowd: what we aim at is none */
+/* A kernel that does not pace sends a segment at once; the bottleneck's time for it is no queue. */
+#define SEGMENT_BYTES    32e3
+#define CROWDED_SEGMENTS 1.5
 /* Who sends more aims at less of a queue, so that paths that meet in one come to equal shares: of
  * the aim at REFERENCE_BPS so much less for each doubling, within limits. */
 #define REFERENCE_BPS 100e6
@@ -50,23 +53,26 @@ static double within(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-static double aim_of(const struct wsp_tune *tune, double base)
-{
-    double aim = larger(AIM * base, LEAST_NS);
-    if (tune->capacity_bps <= 0)
-        return aim;
-    double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
-    return aim * within(part, AIM_PART_MIN, AIM_PART_MAX);
-}
+struct aim {
+    double ns, crowd_ns; /* the queue that is aimed at, and a long one */
+};
 
-static double crowd_of(double base, double aim)
+static struct aim aim_of(const struct wsp_tune *tune, double base)
 {
-    return larger(CROWDED * base, CROWDED_AIMS * larger(aim, LEAST_NS));
+    double ns = larger(AIM * base, LEAST_NS), segment_ns = 0;
+    if (tune->capacity_bps > 0) {
+        double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
+        ns *= within(part, AIM_PART_MIN, AIM_PART_MAX);
+        segment_ns = SEGMENT_BYTES * (double)WSP_NS_PER_S / tune->capacity_bps;
+    }
+    double crowd_ns = larger(CROWDED * base, CROWDED_AIMS * larger(ns, LEAST_NS));
+    return (struct aim){.ns = larger(ns, segment_ns),
+                        .crowd_ns = larger(crowd_ns, CROWDED_SEGMENTS * segment_ns)};
 }
 
 uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns)
 {
-    return tune->is_paced ? (uint64_t)aim_of(tune, (double)min_rtt_ns) : 0;
+    return tune->is_paced ? (uint64_t)aim_of(tune, (double)min_rtt_ns).ns : 0;
 }
 
 static void let_go(struct wsp_tune *tune, uint64_t now_ns)
@@ -157,34 +163,34 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     if (reading->rtt_ns == 0 || reading->min_rtt_ns < WSP_TUNE_NEAR_NS)
         return false;
     double queue = wsp_tune_queue_ns(tune, reading);
-    double aim = aim_of(tune, base), crowded = crowd_of(base, aim);
-    bool is_full = queue > EMPTY * aim;
+    struct aim aim = aim_of(tune, base);
+    bool is_full = queue > EMPTY * aim.ns, is_crowded = queue > aim.crowd_ns;
     if (tune->is_rate_fixed)
         return is_full;
     if (!reading->is_backlogged)
-        return pace_the_end(tune, bps, is_full, queue > crowded, now_ns);
+        return pace_the_end(tune, bps, is_full, is_crowded, now_ns);
     if (bps > 0)
         tune->peak_bps = larger(bps, FADE * tune->peak_bps);
     if (!tune->is_paced)
-        watch_for_queue(tune, queue > crowded, bps, now_ns);
+        watch_for_queue(tune, is_crowded, bps, now_ns);
     tune->last_bps = bps;
     if (!tune->is_paced)
         return is_full;
 
-    count_crowded(tune, bps, queue, queue > crowded);
+    count_crowded(tune, bps, queue, is_crowded);
     if (tune->n_crowded >= OTHERS) {
         let_go(tune, now_ns);
         return true;
     }
     if (!is_full)
         tune->let_go_ns = 0; /* it was ours after all */
-    double tried_bps = wsp_tune_way(tune, bps, queue, aim);
+    double tried_bps = wsp_tune_way(tune, bps, queue, aim.ns);
     if (tried_bps > 0) {
         tune->rate_bps = tried_bps;
         return is_full;
     }
-    follow(tune, reading, bps, queue, aim);
+    follow(tune, reading, bps, queue, aim.ns);
     tune->rate_bps =
-        tune->capacity_bps * within(1 + STEEPNESS * (aim - queue) / base, SLOWEST, FASTEST);
+        tune->capacity_bps * within(1 + STEEPNESS * (aim.ns - queue) / base, SLOWEST, FASTEST);
     return is_full || (reading->is_held && tune->n_clear < CLEAR_MOST);
 }

@@ -16,6 +16,7 @@ struct way {
     double foreign_bps; /* what others put in whatever happens */
     double longer_ns;   /* than the least round trip, without any queue */
     double few_cost;    /* what a single stream wastes of the capacity, two half of it, and so on */
+    double burst_bytes; /* up to so much leaves at once */
     double queue_bytes;
     double equal_bps; /* told by the pair */
     uint64_t now_ns;
@@ -48,7 +49,8 @@ static double pass(struct way *way)
     ours *= 1 - way->few_cost / tune.n;
     way->queue_bytes = larger(0, smaller(room, way->queue_bytes + (in - way->capacity_bps) * span));
     way->now_ns += span_ns;
-    double waits_ns = way->queue_bytes / way->capacity_bps * (double)WSP_NS_PER_S;
+    double burst_bytes = way->burst_bytes * (double)(way->now_ns / span_ns * 7919 % 100) / 100;
+    double waits_ns = (way->queue_bytes + burst_bytes) / way->capacity_bps * (double)WSP_NS_PER_S;
     struct wsp_reading reading = {.span_ns = span_ns,
                                   .delivered_bytes = (uint64_t)(ours * span),
                                   .rtt_ns = (uint64_t)(way->base_ns + way->longer_ns + waits_ns),
@@ -254,6 +256,14 @@ START_TEST(a_pace_of_single_segments_does_not_sink)
 }
 END_TEST
 
+START_TEST(single_segments_on_a_slow_way_are_no_queue)
+{
+    struct way way = begin(30, 2.5 * MB, 1 * MB);
+    way.burst_bytes = 60e3;
+    ck_assert(run(&way, 80, NULL) > 0.95 * 2.5 * MB);
+}
+END_TEST
+
 START_TEST(a_way_that_becomes_longer_is_not_taken_for_a_queue)
 {
     struct way way = begin(30, 120 * MB, 130 * MB);
@@ -381,6 +391,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, what_our_sockets_held_is_not_others);
     tcase_add_test(cases, what_we_aim_at_is_no_crowd);
     tcase_add_test(cases, a_pace_of_single_segments_does_not_sink);
+    tcase_add_test(cases, single_segments_on_a_slow_way_are_no_queue);
     for (int percent = 5; percent <= 40; percent += 5)
         tcase_add_loop_test(cases, a_way_that_becomes_longer_is_not_taken_for_a_queue, percent,
                             percent + 1);
