@@ -38,8 +38,6 @@
  * second after its time means that we, not the other side, stood still. */
 #define WSP_TICK_NS (100 * WSP_NS_PER_MS)
 #define WSP_LATE_NS WSP_NS_PER_S
-/* Bulk is cut into pieces of at least this, however many streams share it. */
-#define WSP_SEGMENT_LEAST (UINT32_C(32) << 10)
 /* A stream more than is wanted stays for so long without traffic. */
 #define WSP_SURPLUS_NS (5 * WSP_NS_PER_S)
 /* Damage is rare on any network one would use: 256 damaged frames in 10 seconds are an enemy or

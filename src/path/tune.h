@@ -103,7 +103,7 @@ struct wsp_tune {
     /* Number. */
     enum wsp_trial trial;
     unsigned n_before;
-    double before_bps;   /* before the trial */
+    double before_bps;   /* what the trial is held against */
     double window_bps;   /* in the window before this one */
     double best_bps;     /* of the windows with this number; fades slowly */
     double top_bps;      /* of the windows with any number; fades more slowly */
@@ -116,6 +116,9 @@ struct wsp_tune {
     struct wsp_tally tally;
     double goodput_bps; /* of the last whole window */
 };
+
+/* Bulk is cut into pieces of at least this, however many streams share it. */
+#define WSP_SEGMENT_LEAST (UINT32_C(32) << 10)
 
 /* Below this round trip a queue cannot be told from the machine's own delays. */
 #define WSP_TUNE_NEAR_NS (2 * WSP_NS_PER_MS)

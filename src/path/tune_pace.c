@@ -11,8 +11,8 @@
 #define CROWDED      0.25
 #define LEAST_NS     2e6 /* of the aim. Less is jitter */
 #define CROWDED_AIMS 2.5 /* the least of a crowd: what we aim at is none */
-/* A kernel that does not pace sends a segment at once; the bottleneck's time for it is no queue. */
-#define SEGMENT_BYTES    32e3
+/* A kernel that does not pace sends a segment at once; the bottleneck's time for it is no queue.
+ * So many are one. */
 #define CROWDED_SEGMENTS 1.5
 /* Who sends more aims at less of a queue, so that paths that meet in one come to equal shares: of
  * the aim at REFERENCE_BPS so much less for each doubling, within limits. */
@@ -63,7 +63,7 @@ static struct aim aim_of(const struct wsp_tune *tune, double base)
     if (tune->capacity_bps > 0) {
         double part = 1 + MODESTY * log2(REFERENCE_BPS / tune->capacity_bps);
         ns *= within(part, AIM_PART_MIN, AIM_PART_MAX);
-        segment_ns = SEGMENT_BYTES * (double)WSP_NS_PER_S / tune->capacity_bps;
+        segment_ns = WSP_SEGMENT_LEAST * (double)WSP_NS_PER_S / tune->capacity_bps;
     }
     double crowd_ns = larger(CROWDED * base, CROWDED_AIMS * larger(ns, LEAST_NS));
     return (struct aim){.ns = larger(ns, segment_ns),
