@@ -11,6 +11,7 @@ HEAD = '/* SPDX-License-Identifier: BSD-3-Clause */\n/* Made by gen/generate.py 
 
 NULL_HANDLES = {'newcomm': 'MPI_COMM_NULL', 'newgroup': 'MPI_GROUP_NULL', 'newwin': 'MPI_WIN_NULL',
                 'newfile': 'MPI_FILE_NULL', 'newrequest': 'MPI_REQUEST_NULL'}
+PEER_ROUTES = ('peer_block', 'peer_start')
 
 
 def host_table_h(functions):
@@ -110,11 +111,20 @@ def home_collective(function, by_name):
                    f'        return err == MPI_SUCCESS ? wsp_home_complete(&request) : err;\n')
 
 
-def wide_call(function):
-    """The shim's own way, which the thread is known to be at."""
-    return (f'    enum wsp_function wsp_before = wsp_count_call(WSP_FUNCTION_{function.name});\n'
+def has_own_way(function):
+    """Whether the shim may serve it itself."""
+    return function.klass == 'dual' and function.route != '-'
+
+
+def own_way(function):
+    """The shim's own way, which the thread is known to be at. Kept apart: beside it a call that goes
+    straight to the host needs no frame on the stack."""
+    looks_closer = to_peer(function, 'ROUTE') if function.route in PEER_ROUTES else ''
+    return (f'static __attribute__((noinline)) {function.returns} own_{function.name}'
+            f'({function.declarations})\n{{\n{looks_closer}'
+            f'    enum wsp_function wsp_before = wsp_count_call(WSP_FUNCTION_{function.name});\n'
             f'    {function.returns} wsp_result = wide_{function.name}({function.arguments});\n'
-            '    wsp_count_switch(wsp_before);\n    return wsp_result;\n')
+            '    wsp_count_switch(wsp_before);\n    return wsp_result;\n}\n\n')
 
 
 def is_nonblocking_collective(function, by_name):
@@ -123,24 +133,25 @@ def is_nonblocking_collective(function, by_name):
                 and function.route == 'comm')
 
 
-def to_peer(function):
+def to_peer(function, look):
     """A message to or from one rank: straight, with the rank that the host knows it by."""
     (peer,), (tag,), (comm,) = (function.of_kind(k) for k in ('rank', 'tag', 'comm'))
     receives = 'true' if function.of_kind('outbuffer') else 'false'
     arguments = ', '.join('wsp_peer' if p is peer else p.name for p in function.parameters)
     return (f'    int wsp_peer = {peer.name};\n'
-            f'    if (WSP_ROUTE_{function.route}({comm.name}, &wsp_peer, {tag.name}, {receives})) {{\n'
+            f'    if (WSP_{look}_{function.route}({comm.name}, &wsp_peer, {tag.name}, {receives})) {{\n'
             f'        return host.{function.name}({arguments});\n    }}\n')
 
 
 def body(function, by_name):
     call = f'host.{function.name}({function.arguments})'
+    own = f'    return own_{function.name}({function.arguments});\n'
     if function.route == '-':
         return f'    return {call};\n'
     if function.route == 'always':
-        return wide_call(function)
-    if function.route in ('peer_block', 'peer_start'):
-        return to_peer(function) + wide_call(function)
+        return own
+    if function.route in PEER_ROUTES:
+        return to_peer(function, 'QUICK') + own
     wait = ''
     if is_nonblocking_collective(function, by_name):
         wait = f'        wsp_coll_await_idup({comm_expressions(function)[0]});\n'
@@ -153,7 +164,7 @@ def body(function, by_name):
         home = ' && '.join(f'WSP_ROUTE_comm({c})' for c in comm_expressions(function))
         text += f'    if ({home}) {{\n{home_collective(function, by_name)}    }}\n'
     if function.klass == 'dual':
-        return text + wide_call(function)
+        return text + own
     # A program that goes on after the error finds no handle where it asked for one.
     text += ''.join(f'    *{p.name} = {NULL_HANDLES[p.kind]};\n'
                     for p in function.of_kind(*NULL_HANDLES))
@@ -187,6 +198,8 @@ def wrapper(function, by_name):
                  '    wsp_asleep_leave();\n    return err;\n}\n\n')
     else:
         guard = ''
+    if has_own_way(function):
+        guard += own_way(function)
     return (f'{guard}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
             f'{{\n{inner}}}\nWSP_ALIAS({function.name})\n\n')
 

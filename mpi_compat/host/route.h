@@ -34,6 +34,15 @@ extern _Thread_local int wsp_nested __attribute__((tls_model("initial-exec")));
 #define WSP_ROUTE_peer_block(comm, peer, tag, receives)                                            \
     (WSP_IS_STRAIGHT() || (!wsp_must_drive() && wsp_is_home_peer(comm, peer, tag, receives)))
 
+/* What can be said of it without a call of our own, which would cost small messages: of a message
+ * in MPI_COMM_WORLD. Where this is false WSP_ROUTE_ looks closer. */
+#define WSP_QUICK_peer_start(comm, peer, tag, receives)                                            \
+    (WSP_IS_STRAIGHT() ||                                                                          \
+     ((comm) == MPI_COMM_WORLD && wsp_is_home_rank(wsp_comm_world, peer, tag, receives)))
+#define WSP_QUICK_peer_block(comm, peer, tag, receives)                                            \
+    (WSP_IS_STRAIGHT() || (!wsp_must_drive() && (comm) == MPI_COMM_WORLD &&                        \
+                           wsp_is_home_rank(wsp_comm_world, peer, tag, receives)))
+
 /* Collectives: every rank must choose alike, so on any communicator of a wide job they are driven;
  * save where guests take part, who do not choose. */
 #define WSP_ROUTE_coll(comm) (WSP_IS_STRAIGHT() || wsp_home_has_guests(comm))
@@ -62,14 +71,11 @@ static inline bool wsp_must_drive(void)
            atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) > 0;
 }
 
-/* True if the host serves a message to or from this peer by itself: on a home communicator, or to a
+/* True if the host serves a message to or from this peer of a spanning communicator by itself: to a
  * rank at home; of a receive only where the status needs no translation. Sets *peer to what the
  * host calls it. What is wrong with an argument, and wildcards, are for others to see. */
-static inline bool wsp_is_home_peer(MPI_Comm handle, int *peer, int tag, bool receives)
+static inline bool wsp_is_home_rank(const struct wsp_comm *comm, int *peer, int tag, bool receives)
 {
-    const struct wsp_comm *comm = wsp_comm_of(handle);
-    if (!comm)
-        return true;
     if (*peer < 0 || *peer >= comm->n_peers || tag > wsp_job.tag_ub)
         return false;
     int home = comm->home[comm->peer_base + *peer];
@@ -77,6 +83,13 @@ static inline bool wsp_is_home_peer(MPI_Comm handle, int *peer, int tag, bool re
         return false;
     *peer = home;
     return true;
+}
+
+/* The same of any communicator. */
+static inline bool wsp_is_home_peer(MPI_Comm handle, int *peer, int tag, bool receives)
+{
+    const struct wsp_comm *comm = wsp_comm_of(handle);
+    return !comm || wsp_is_home_rank(comm, peer, tag, receives);
 }
 
 #endif
