@@ -186,21 +186,21 @@ def wrapper(function, by_name):
         inner = inner.replace(f'host.{function.name}(', f'nested_{function.name}(')
         file = (function.of_kind('file') or [None])[0]
         file = file.name if file else 'MPI_FILE_NULL'
-        guard = (f'static int nested_{function.name}({function.declarations})\n{{\n'
+        extra = (f'static int nested_{function.name}({function.declarations})\n{{\n'
                  f'    wsp_nested_enter_file({file});\n'
                  f'    int err = host.{function.name}({function.arguments});\n'
                  f'    return wsp_nested_leave_file({file}, err);\n}}\n\n')
     elif function.flag == 'sleeps':
         inner = inner.replace(f'host.{function.name}(', f'asleep_{function.name}(')
-        guard = (f'static int asleep_{function.name}({function.declarations})\n{{\n'
+        extra = (f'static int asleep_{function.name}({function.declarations})\n{{\n'
                  '    wsp_asleep_enter();\n'
                  f'    int err = host.{function.name}({function.arguments});\n'
                  '    wsp_asleep_leave();\n    return err;\n}\n\n')
     else:
-        guard = ''
+        extra = ''
     if has_own_way(function):
-        guard += own_way(function)
-    return (f'{guard}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
+        extra += own_way(function)
+    return (f'{extra}WSP_EXPORT {function.returns} MPI_{function.name}({function.declarations})\n'
             f'{{\n{inner}}}\nWSP_ALIAS({function.name})\n\n')
 
 
