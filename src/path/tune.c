@@ -12,7 +12,7 @@
 #define REST_FIRST_NS     (10 * WSP_NS_PER_S)
 #define REST_MOST_NS      (160 * WSP_NS_PER_S)
 /* The first number: a stream for each so much of a round trip. */
-#define GUESS_RTT_NS (1000 * WSP_NS_PER_US)
+#define GUESS_RTT_NS (700 * WSP_NS_PER_US)
 #define GUESS_MAX    128
 #define GUESS_BLIND  8                    /* while the round trip is not known */
 #define GUESS_BYTES  (UINT64_C(64) << 10) /* no more streams than pieces of this size */

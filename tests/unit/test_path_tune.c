@@ -116,7 +116,7 @@ END_TEST
 START_TEST(streams_that_are_not_needed_are_given_up)
 {
     struct way way = begin(30, 120 * MB, 80 * MB);
-    ck_assert_uint_eq(tune.n, 30);
+    ck_assert_uint_gt(tune.n, 4);
     run(&way, 30, NULL);
     ck_assert(tune.n >= 2 && tune.n <= 4);
 }
@@ -126,6 +126,7 @@ START_TEST(small_costs_of_many_steps_do_not_add_up)
 {
     struct way way = begin(30, 120 * MB, 80 * MB);
     way.few_cost = 0.1;
+    tune.n = 30;
     run(&way, 30, NULL);
     ck_assert(tune.n >= 10 && tune.n < 30);
     way.capacity_bps = 60 * MB; /* the number is not why */
@@ -372,7 +373,8 @@ END_TEST
 
 START_TEST(a_first_number_fits_the_way_and_the_message)
 {
-    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 100);
+    ck_assert_uint_eq(wsp_tune_guess(70 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 100);
+    ck_assert_uint_eq(wsp_tune_guess(200 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 128);
     ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 18, 0), 4);
     ck_assert_uint_eq(wsp_tune_guess(50 * WSP_NS_PER_US, UINT64_C(1) << 26, 0), 1);
 }
