@@ -113,6 +113,16 @@ static bool is_too_late(const struct wsp_end *end, unsigned index, uint64_t leng
     return own_ns > theirs_ns + queued_ns;
 }
 
+/* Until the answer comes only the prefix may be sent. Of streams that have just begun nobody knows
+ * which is fast, and the first that are up would take all of it: more than their windows let go in
+ * that time, while the others have nothing to send. */
+static bool has_its_part(const struct wsp_end *end, const struct wsp_tx *tx,
+                         const struct wsp_meter *meter, uint64_t length)
+{
+    return wsp_tx_allowed(tx) < tx->envelope.length && meter->rate_bps <= 0 &&
+           meter->in_flight_bytes > 0 && meter->in_flight_bytes + length > tx->prefix / end->n_used;
+}
+
 /* Leaves the segment to others if they will have delivered everything before this stream could.
  * Then the soonest is woken: it never declines, so that two cannot wake each other for ever. The
  * next tick asks again, for it may be stuck. */
@@ -158,7 +168,8 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
             return NULL;
     } else {
         length = bulk_length(end, uncut(tx));
-        if (!may_take_bulk(end, index, length, now_ns))
+        if (has_its_part(end, tx, &end->slots[index]->meter, length) ||
+            !may_take_bulk(end, index, length, now_ns))
             return NULL;
     }
     wsp_steer_cut(end, length, now_ns);

@@ -88,8 +88,8 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     uint64_t prefix =
         is_control ? length : wsp_purse_take(&end->purse, length, end->config.eager_bytes);
     uint64_t first = prefix < end->segment_bytes ? prefix : end->segment_bytes;
-    if (!is_control && length > end->config.eager_bytes && end->n_up > 1)
-        first = 0; /* the envelope goes ahead, its bytes with the bulk */
+    if (!is_control && length > end->config.eager_bytes && (end->n_used > 1 || prefix < length))
+        first = 0; /* the envelope goes ahead, its bytes with the bulk: the answer comes sooner */
     bool is_awaiting = prefix < length || (tx->flags & WSP_SEND_SYNC);
     if (is_awaiting && wsp_map_put(&end->answers, end->next_item_out, tx))
         return NULL;

@@ -11,6 +11,7 @@ struct wsp_pair {
     _Atomic uint32_t n_bulk;    /* paths on which bulk flows now */
     _Atomic uint32_t n_paced;   /* of them, those that the bottleneck holds back */
     _Atomic uint64_t paced_bps; /* ... and what they take together, bytes a second */
+    _Atomic uint64_t rtt_ns;    /* as whichever of them saw it last; 0: none has */
 };
 
 static inline void wsp_pair_join(struct wsp_pair *pair)
@@ -36,6 +37,18 @@ static inline uint32_t wsp_pair_others(struct wsp_pair *pair, int is_counted)
 {
     uint32_t n = pair ? atomic_load_explicit(&pair->n_bulk, memory_order_relaxed) : 0;
     return is_counted && n > 0 ? n - 1 : n;
+}
+
+/* The round trip to the site, for paths that have not seen one of their own. */
+static inline void wsp_pair_note_rtt(struct wsp_pair *pair, uint64_t rtt_ns)
+{
+    if (pair)
+        atomic_store_explicit(&pair->rtt_ns, rtt_ns, memory_order_relaxed);
+}
+
+static inline uint64_t wsp_pair_rtt_ns(struct wsp_pair *pair)
+{
+    return pair ? atomic_load_explicit(&pair->rtt_ns, memory_order_relaxed) : 0;
 }
 
 /* Tells what the bottleneck gives a path, 0 while nothing holds it back; *told is its own, 0 at

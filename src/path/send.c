@@ -219,9 +219,10 @@ static void stop_awaiting(struct wsp_end *end, struct wsp_tx *tx)
 
 static void queue_rest(struct wsp_end *end, struct wsp_tx *tx)
 {
-    if (tx->cut >= wsp_tx_allowed(tx) || wsp_node_is_linked(&tx->queue))
+    if (tx->cut >= wsp_tx_allowed(tx))
         return;
-    wsp_list_push_back(&end->bulk, &tx->queue);
+    if (!wsp_node_is_linked(&tx->queue))
+        wsp_list_push_back(&end->bulk, &tx->queue);
     wsp_end_wake_all(end);
 }
 

@@ -147,6 +147,7 @@ static void note_round_trip(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_n
         end->least_now_ns = rtt_ns;
     bool is_before_less = end->least_before_ns && end->least_before_ns < end->least_now_ns;
     end->min_rtt_ns = is_before_less ? end->least_before_ns : end->least_now_ns;
+    wsp_pair_note_rtt(end->config.pair, end->min_rtt_ns);
 }
 
 static void read_streams(struct wsp_end *end, struct sums *sums)
@@ -276,12 +277,20 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     wsp_young_flow(end, now_ns);
 }
 
+/* One's own, or that of another path between the same places; 0: nobody has seen one. */
+static uint64_t known_round_trip_ns(const struct wsp_end *end)
+{
+    if (end->min_rtt_ns)
+        return end->min_rtt_ns;
+    return end->stats.rtt_ns ? end->stats.rtt_ns : wsp_pair_rtt_ns(end->config.pair);
+}
+
 /* What more streams than now a message deserves, by what is known of the way. */
 void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
 {
     if (!end->config.tunes_streams || length <= end->config.eager_bytes)
         return;
-    uint64_t rtt_ns = end->min_rtt_ns ? end->min_rtt_ns : end->stats.rtt_ns;
+    uint64_t rtt_ns = known_round_trip_ns(end);
     unsigned n = wsp_pair_part(wsp_tune_guess(rtt_ns, length, end->config.streams_guess),
                                wsp_pair_others(end->config.pair, end->is_counted));
     if (end->tune.goodput_bps > 0) {

@@ -118,6 +118,8 @@ static const struct wsp_end_handler handler = {
 };
 
 static bool is_tuned; /* parties, that are opened next */
+static unsigned n_first = N_STREAMS, guess = N_STREAMS;
+static struct wsp_pair *shared;
 
 static void open_party(int id)
 {
@@ -127,9 +129,10 @@ static void open_party(int id)
         .local_rank = (uint32_t)id,
         .remote_rank = (uint32_t)(1 - id),
         .streams_max = N_STREAMS,
-        .streams_first = N_STREAMS,
+        .streams_first = n_first,
         .tunes_streams = is_tuned,
-        .streams_guess = N_STREAMS,
+        .streams_guess = guess,
+        .pair = shared,
         .segment_bytes = 4096,
         .credit_bytes = 16384,
         .eager_bytes = 1024,
@@ -486,6 +489,77 @@ START_TEST(a_large_message_waits_for_its_match_beyond_its_credit)
 }
 END_TEST
 
+/* The frames of the prefix that a stream takes, head apart; they come to the other side later. */
+static unsigned take_prefix(unsigned index, struct wsp_out outs[], unsigned *n_outs)
+{
+    unsigned n = 0;
+    struct wsp_out out;
+    while (pull(0, index, &out)) {
+        wsp_end_written(parties[0].end, index, now);
+        n += out.payload_length > 0;
+        outs[(*n_outs)++] = out;
+    }
+    return n;
+}
+
+START_TEST(what_may_go_before_the_answer_is_spread_over_the_streams)
+{
+    struct wsp_out outs[16];
+    unsigned n_outs = 0;
+    setup();
+    join(1, 1, true);
+    settle();
+    memset(data, 5, sizeof data);
+    send(0, data, sizeof data, 0);
+    /* Of four streams two are up: a quarter of the prefix is less than a segment. */
+    ck_assert_uint_eq(take_prefix(0, outs, &n_outs), 1);
+    ck_assert_uint_eq(outs[0].payload_length, 0); /* the head goes ahead */
+    ck_assert_uint_eq(take_prefix(1, outs, &n_outs), 1);
+    for (unsigned i = 0; i < n_outs; i++)
+        ck_assert_int_eq(hand_over(1, i + 1 == n_outs, &outs[i], false), WSP_OK);
+    parties[0].wants_write[1] = false;
+    wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+    carry_back();
+    ck_assert(parties[0].wants_write[1]); /* for what it left before, and the rest */
+    settle();
+    pass(WSP_NS_PER_S);
+    settle();
+    ck_assert_uint_eq(parties[1].n_landed, 1);
+    ck_assert_mem_eq(data, buffer, sizeof data);
+    teardown();
+}
+END_TEST
+
+static unsigned n_wanted(const struct party *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < N_STREAMS; i++)
+        n += p->wanted[i] > 0;
+    return n;
+}
+
+START_TEST(a_fresh_path_knows_the_round_trip_that_another_saw)
+{
+    static uint8_t large[N_STREAMS << 16];
+    struct wsp_pair pair = {0};
+    is_tuned = true;
+    n_first = 1;
+    guess = 0;
+    shared = &pair;
+    open_party(0);
+    open_party(1);
+    send(0, large, sizeof large, 0);
+    ck_assert_uint_eq(n_wanted(&parties[0]), N_STREAMS); /* nobody knows it */
+    wsp_end_hint_rtt(parties[0].end, 3 * WSP_NS_PER_MS / 2, now);
+    send(1, large, sizeof large, 0);
+    ck_assert_uint_eq(n_wanted(&parties[1]), 2);
+    teardown();
+    is_tuned = false;
+    n_first = guess = N_STREAMS;
+    shared = NULL;
+}
+END_TEST
+
 START_TEST(a_damaged_payload_is_asked_for_again)
 {
     setup();
@@ -646,6 +720,8 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_small_message_does_not_wait_for_a_lane_that_writes_bulk_of_before);
     tcase_add_test(cases, the_end_of_a_burst_goes_twice_where_packets_are_lost);
     tcase_add_test(cases, a_large_message_waits_for_its_match_beyond_its_credit);
+    tcase_add_test(cases, what_may_go_before_the_answer_is_spread_over_the_streams);
+    tcase_add_test(cases, a_fresh_path_knows_the_round_trip_that_another_saw);
     tcase_add_test(cases, a_damaged_payload_is_asked_for_again);
     tcase_add_test(cases, what_a_lost_stream_carried_is_sent_on_another);
     tcase_add_test(cases, of_crossing_openings_the_lower_ranks_stays);
