@@ -34,4 +34,8 @@ void flow_print_stream(const struct flow_record *record, size_t size, double dis
 size_t flow_trips(bool drives, size_t size, double seconds, double *trips);
 double *flow_trips_room(void); /* the caller frees it */
 
+/* One message and a short answer; the driving side prints one JSON object with the time since
+ * `start`, when nothing was connected yet. data: size bytes, of either side. */
+void flow_first(bool drives, char *data, size_t size, double start);
+
 #endif

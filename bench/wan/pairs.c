@@ -4,6 +4,8 @@
  *     wan-pairs - beside SIZE DISCARD TIME   pair 0 exchanges 8 bytes, alone and then while pair 1
  *                                            streams messages of SIZE bytes
  *     wan-pairs - both SIZE DISCARD TIME     both stream
+ *     wan-pairs - first SIZE                 pair 1's first message and a short answer; sites that
+ *                                            meet as MPI starts do so between the ranks of pair 0
  *
  * As in traffic.c, the first DISCARD seconds do not count and the next TIME do. Each side that
  * measures prints one JSON object. */
@@ -46,6 +48,16 @@ static void await_word(int from)
     MPI_Recv(&word, 1, MPI_BYTE, from, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
+static void first_message(bool drives, int rank, char *data, size_t size)
+{
+    if (rank % 2 == 0) {
+        await_word(rank + 1);
+        return;
+    }
+    flow_first(drives, data, size, flow_now());
+    MPI_Send("", 1, MPI_BYTE, rank - 1, TAG, MPI_COMM_WORLD);
+}
+
 static void pingpong(bool drives, int neighbour, struct times times)
 {
     double *trips = flow_trips_room();
@@ -63,26 +75,33 @@ static void pingpong(bool drives, int neighbour, struct times times)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: wan-pairs - beside|both SIZE DISCARD TIME\n");
+    fprintf(stderr, "usage: wan-pairs - beside|both SIZE DISCARD TIME | first SIZE\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc < 4)
         return usage();
-    bool is_beside = strcmp(argv[2], "beside") == 0;
+    bool is_first = argc == 4 && strcmp(argv[2], "first") == 0;
+    bool is_beside = argc == 6 && strcmp(argv[2], "beside") == 0;
+    bool is_both = argc == 6 && strcmp(argv[2], "both") == 0;
     size_t size = strtoull(argv[3], NULL, 10);
-    struct times times = {.discard = atof(argv[4]), .time = atof(argv[5])};
-    if ((!is_beside && strcmp(argv[2], "both") != 0) || size < 8)
+    if ((!is_first && !is_beside && !is_both) || size < 8)
         return usage();
+    struct times times = {0};
+    if (!is_first)
+        times = (struct times){.discard = atof(argv[4]), .time = atof(argv[5])};
+    char *data = is_first ? flow_room(size) : NULL;
     bool drives = channel_open(argv[1]);
     int rank, n_ranks;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &n_ranks);
     if (n_ranks != 4)
         flow_die("two pairs are four ranks");
-    if (is_beside && rank % 2 == 0) {
+    if (is_first) {
+        first_message(drives, rank, data, size);
+    } else if (is_beside && rank % 2 == 0) {
         pingpong(drives, rank + 1, times);
     } else {
         if (is_beside)
@@ -91,5 +110,6 @@ int main(int argc, char **argv)
     }
     fflush(stdout);
     channel_close();
+    free(data);
     return 0;
 }

@@ -111,15 +111,14 @@ class Mpi(Peer):
     """Programs of MPI: one rank at each side, or two pairs."""
 
     plays = ('stream', 'pingpong', 'first', 'beside', 'both', 'overlap')
-    PAIRS = ('beside', 'both')
+    PROGRAMS = {'beside': 'pairs', 'both': 'pairs', 'first': 'pairs', 'overlap': 'overlap'}
     prefix = 'wan-'
 
     def command(self, workload):
         """Ranks at each side, and the program with its words."""
-        kind = workload[0]
-        name = {'beside': 'pairs', 'both': 'pairs', 'overlap': 'overlap'}.get(kind)
+        name = self.PROGRAMS.get(workload[0])
         program = self.program(self.prefix + name) if name else self.traffic()
-        return 2 if kind in self.PAIRS else 1, [program, '-', *workload]
+        return 2 if name == 'pairs' else 1, [program, '-', *workload]
 
     def traffic(self):
         return self.program('wan-mpi')

@@ -43,25 +43,10 @@ static void pingpong(bool drives, size_t size, double discard, double time)
 /* With the time to connect, wherever the peer does that. */
 static void first_message(const char *where, size_t size)
 {
-    char *data = flow_room(size), word = 0;
+    char *data = flow_room(size);
     double start = flow_now();
     bool drives = channel_open(where);
-    if (!channel_opens_at_once)
-        start = flow_now();
-    if (drives) {
-        channel_receive(0, &word, 1);
-        channel_send(0, data, size);
-        channel_sent(0);
-        channel_received(0);
-        double seconds = flow_now() - start;
-        printf("{\"first_ms\": %.3f, \"goodput_mbps\": %.3f}\n", seconds * 1e3,
-               (double)size * 8e-6 / seconds);
-    } else {
-        channel_receive(0, data, size);
-        channel_received(0);
-        channel_send(0, &word, 1);
-        channel_sent(0);
-    }
+    flow_first(drives, data, size, channel_opens_at_once ? start : flow_now());
     free(data);
 }
 
