@@ -140,7 +140,8 @@ bool wsp_stream_sample(struct wsp_stream *stream, struct wsp_stream_sample *samp
                                          .busy_ns = tcp.busy_ns,
                                          .receiver_limited_ns = tcp.receiver_limited_ns,
                                          .pace_bps = tcp.pace_bps,
-                                         .unsent_bytes = tcp.unsent_bytes};
+                                         .unsent_bytes = tcp.unsent_bytes,
+                                         .is_pinched = tcp.is_pinched};
     wsp_end_get_tuning(stream->peer->end, &tuning);
     if (stream->notsent_bytes != 2 * tuning.segment_bytes) {
         stream->notsent_bytes = 2 * tuning.segment_bytes;

@@ -12,6 +12,8 @@
 
 /* What a kernel says before it has paced a connection. */
 #define UNLIMITED UINT64_MAX
+/* Packets; what BBR closes its window to while it looks for the least round trip. */
+#define PINCHED 4
 
 #define HAS(length, field)                                                                         \
     ((length) >= offsetof(struct tcp_info, field) + sizeof(((struct tcp_info *)0)->field))
@@ -41,6 +43,7 @@ bool wsp_tcp_sample(int fd, struct wsp_tcp_sample *sample)
         .receiver_limited_ns = info.tcpi_rwnd_limited * WSP_NS_PER_US,
         .unsent_bytes = info.tcpi_notsent_bytes,
         .pace_bps = pace_of(&info),
+        .is_pinched = info.tcpi_snd_cwnd <= PINCHED,
     };
     return true;
 }

@@ -14,6 +14,7 @@ struct wsp_tcp_sample {
     uint64_t busy_ns, receiver_limited_ns;
     uint64_t unsent_bytes; /* in its buffer and never sent */
     uint64_t pace_bps;     /* bytes a second at which the kernel would send now; 0: not known */
+    bool is_pinched;       /* its window is closed to a few packets */
 };
 
 /* One system call. False where the kernel tells less than that. */

@@ -33,6 +33,7 @@ struct wsp_stream_sample {
     uint64_t busy_ns, receiver_limited_ns;
     uint64_t pace_bps;     /* at which the kernel would send now; 0: not known */
     uint64_t unsent_bytes; /* waiting in its socket */
+    bool is_pinched;       /* its window is closed to a few packets */
 };
 
 struct wsp_end_handler {

@@ -125,6 +125,7 @@ static void add_stream(struct wsp_end *end, unsigned index, struct sums *sums)
     sums->reading.n_sent += since(now.n_sent, before.n_sent);
     sums->reading.n_sent_again += since(now.n_sent_again, before.n_sent_again);
     sums->reading.dry_share += now.unsent_bytes == 0;
+    sums->reading.pinched_share += now.is_pinched;
     uint64_t busy = since(now.busy_ns, before.busy_ns);
     uint64_t limited = since(now.receiver_limited_ns, before.receiver_limited_ns);
     sums->reading.receiver_share += busy ? (double)limited / (double)busy : 0;
@@ -161,6 +162,7 @@ static void read_streams(struct wsp_end *end, struct sums *sums)
         return;
     }
     reading->dry_share /= sums->n;
+    reading->pinched_share /= sums->n;
     reading->receiver_share /= sums->n;
     reading->evenness = sums->most > 0 ? sums->least / sums->most : 0;
     end->rtt_ns = reading->rtt_ns = middle(sums->rtts, sums->n);

@@ -53,9 +53,10 @@ struct wsp_reading {
     bool is_backlogged;            /* there was bulk to send all the time */
     bool is_held;                  /* the pace held it back */
     double dry_share;              /* of the streams, those whose socket had nothing to send */
-    double receiver_share;         /* of the time, that the receiver's window was full */
-    double evenness;               /* slowest stream over fastest, 0 to 1 */
-    double equal_bps;              /* an equal part of what the paths to that site take; 0: alone */
+    double pinched_share;  /* of the streams, those whose window is closed to a few packets */
+    double receiver_share; /* of the time, that the receiver's window was full */
+    double evenness;       /* slowest stream over fastest, 0 to 1 */
+    double equal_bps;      /* an equal part of what the paths to that site take; 0: alone */
 };
 
 enum wsp_trial { WSP_TRIAL_NONE, WSP_TRIAL_UP, WSP_TRIAL_DOWN };

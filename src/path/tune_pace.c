@@ -37,6 +37,8 @@
 #define CAPACITY_LEAST_BPS 1e6
 #define YOUNG              8  /* so many intervals the capacity is taken as it is seen */
 #define CLEAR_MOST         12 /* for so many the pace is still taken for the bottleneck's */
+/* Of the capacity: less is what the kernels let go, not what the bottleneck gives. */
+#define PINCHED_MOST 0.5
 /* Intervals with a queue that no holding back shrinks: it is others'. */
 #define OTHERS        12
 #define SHRINKING     0.95
@@ -156,6 +158,14 @@ static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool i
     return is_full;
 }
 
+/* BBR that looks for the least round trip lets four packets go, for a fifth of a second. Their
+ * round trips count how long the other side waits for company to acknowledge: it looks like a
+ * queue, and what is delivered like a bottleneck that has closed. */
+static bool is_pinched(const struct wsp_tune *tune, const struct wsp_reading *reading, double bps)
+{
+    return reading->pinched_share > 0.5 && bps < PINCHED_MOST * tune->capacity_bps;
+}
+
 bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns)
 {
     double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
@@ -165,7 +175,7 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     double queue = wsp_tune_queue_ns(tune, reading);
     struct aim aim = aim_of(tune, base);
     bool is_full = queue > EMPTY * aim.ns, is_crowded = queue > aim.crowd_ns;
-    if (tune->is_rate_fixed)
+    if (tune->is_rate_fixed || is_pinched(tune, reading, bps))
         return is_full;
     if (!reading->is_backlogged)
         return pace_the_end(tune, bps, is_full, is_crowded, now_ns);

@@ -341,6 +341,48 @@ START_TEST(a_path_comes_near_the_mean_of_its_machine)
 }
 END_TEST
 
+/* Intervals in which the kernels let almost nothing go, with the round trips of late answers. */
+static void pinch(struct way *way, unsigned n, double bps, double share)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t span_ns = wsp_tune_interval_ns((uint64_t)way->base_ns);
+        way->now_ns += span_ns;
+        struct wsp_reading reading = {.span_ns = span_ns,
+                                      .delivered_bytes =
+                                          (uint64_t)(bps * (double)span_ns / (double)WSP_NS_PER_S),
+                                      .rtt_ns = 2 * (uint64_t)way->base_ns,
+                                      .min_rtt_ns = (uint64_t)way->base_ns,
+                                      .n_sent = 4,
+                                      .is_backlogged = true,
+                                      .pinched_share = share};
+        wsp_tune_step(&tune, &reading, way->now_ns);
+    }
+}
+
+START_TEST(a_kernel_that_looks_for_the_least_round_trip_is_no_bottleneck)
+{
+    struct way way = begin(10, 120 * MB, 130 * MB);
+    run(&way, 10, NULL);
+    double before = tune.rate_bps;
+    ck_assert(before > 100 * MB);
+    pinch(&way, 10, 0.4 * MB, 1);
+    ck_assert(tune.rate_bps >= before);
+    pinch(&way, 10, 0.4 * MB, 0.3); /* most are not */
+    ck_assert(tune.rate_bps < before / 2);
+}
+END_TEST
+
+/* Streams so many that each has a few packets under way, always: there the queue is real. */
+START_TEST(small_windows_alone_do_not_hide_a_queue)
+{
+    struct way way = begin(10, 120 * MB, 130 * MB);
+    run(&way, 10, NULL);
+    double before = tune.rate_bps;
+    pinch(&way, 10, 80 * MB, 1);
+    ck_assert(tune.rate_bps < 0.8 * before);
+}
+END_TEST
+
 START_TEST(what_is_set_by_hand_stays)
 {
     struct way way = begin(30, 120 * MB, 10 * MB);
@@ -397,6 +439,8 @@ void test_cases(TCase *cases)
     for (int percent = 5; percent <= 40; percent += 5)
         tcase_add_loop_test(cases, a_way_that_becomes_longer_is_not_taken_for_a_queue, percent,
                             percent + 1);
+    tcase_add_test(cases, a_kernel_that_looks_for_the_least_round_trip_is_no_bottleneck);
+    tcase_add_test(cases, small_windows_alone_do_not_hide_a_queue);
     tcase_add_test(cases, a_try_that_is_lost_in_noise_is_made_again_soon);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
