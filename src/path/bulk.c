@@ -168,8 +168,13 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
             return NULL;
     } else {
         length = bulk_length(end, uncut(tx));
-        if (has_its_part(end, tx, &end->slots[index]->meter, length) ||
-            !may_take_bulk(end, index, length, now_ns))
+        if (has_its_part(end, tx, &end->slots[index]->meter, length)) {
+            bool is_near = end->min_rtt_ns < WSP_ACK_DELAY_NS;
+            /* By then it may have been acknowledged. */
+            wsp_end_arm(end, now_ns + (is_near ? WSP_ACK_DELAY_NS : end->min_rtt_ns));
+            return NULL;
+        }
+        if (!may_take_bulk(end, index, length, now_ns))
             return NULL;
     }
     wsp_steer_cut(end, length, now_ns);
