@@ -2,7 +2,7 @@
 # A face over meson: see README.md. BUILD is where the plain build goes.
 BUILD ?= build
 
-.PHONY: all demo test test-apps docs setup format clean
+.PHONY: all demo test test-apps bench docs setup format clean
 all: setup
 	scripts/build $(BUILD)
 
@@ -14,6 +14,10 @@ test: setup
 
 setup:
 	scripts/setup
+
+bench: all
+	scripts/setup bench
+	scripts/build $(BUILD)
 
 test-apps:
 	scripts/setup apps

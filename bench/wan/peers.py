@@ -52,7 +52,7 @@ def await_listener(link, port):
 
 
 def package(name):
-    return f'(package {name}; scripts/setup bench installs it)'
+    return f'(package {name}; make bench installs it)'
 
 
 class Peer:

@@ -106,7 +106,7 @@ def shares(path, title, samples):
 def draw_all(output, results, workload_of):
     """All plots that the results allow; says which it leaves out."""
     if not shutil.which('gnuplot'):
-        print('no plots: gnuplot is not there (package gnuplot-nox; scripts/setup bench installs it)')
+        print('no plots: gnuplot is not there (package gnuplot-nox; make bench installs it)')
         return
     for link_name, by_workload in results.items():
         for name, by_peer in by_workload.items():
