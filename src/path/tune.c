@@ -55,8 +55,11 @@ const char *wsp_limit_text(enum wsp_limit limit)
 
 void wsp_tune_init(struct wsp_tune *tune, unsigned n_max)
 {
-    *tune = (struct wsp_tune){
-        .n_max = n_max, .n = 1, .up_rest_ns = REST_FIRST_NS, .down_rest_ns = REST_FIRST_NS};
+    *tune = (struct wsp_tune){.n_max = n_max,
+                              .n = 1,
+                              .pause_aims = 1,
+                              .up_rest_ns = REST_FIRST_NS,
+                              .down_rest_ns = REST_FIRST_NS};
 }
 
 unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes, unsigned last_n)

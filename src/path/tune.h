@@ -99,6 +99,8 @@ struct wsp_tune {
     double least_queue_ns; /* of them */
     unsigned n_clear;      /* intervals held back without any */
     unsigned n_paced;      /* intervals since the pace is ours */
+    unsigned n_slow;       /* intervals with little delivered, one after another */
+    double pause_aims;     /* of the aim, what pauses make it; 1 without any */
     uint64_t let_go_until_ns, let_go_ns;
     struct wsp_tune_way way;
     /* Number. */

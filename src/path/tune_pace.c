@@ -39,6 +39,15 @@
 #define CLEAR_MOST         12 /* for so many the pace is still taken for the bottleneck's */
 /* Of the capacity: less is what the kernels let go, not what the bottleneck gives. */
 #define PINCHED_MOST 0.5
+/* Less than this part of the capacity: the machine or the way has paused; more than so many such
+ * intervals in a row are a bottleneck that gives less. */
+#define PAUSED      0.9
+#define PAUSED_MOST 3
+/* A pause costs what the bottleneck cannot carry from its queue meanwhile. The aim grows with each,
+ * up to so much of the round trip, and shrinks with each interval: once in a while does not pay. */
+#define PAUSE_GROWS 1.2
+#define PAUSE_FADES 0.993
+#define PAUSE_AIM   0.30
 /* Intervals with a queue that no holding back shrinks: it is others'. */
 #define OTHERS        12
 #define SHRINKING     0.95
@@ -48,6 +57,11 @@
 static double larger(double a, double b)
 {
     return a > b ? a : b;
+}
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
 }
 
 static double within(double x, double low, double high)
@@ -67,6 +81,7 @@ static struct aim aim_of(const struct wsp_tune *tune, double base)
         ns *= within(part, AIM_PART_MIN, AIM_PART_MAX);
         segment_ns = WSP_SEGMENT_LEAST * (double)WSP_NS_PER_S / tune->capacity_bps;
     }
+    ns = larger(ns, smaller(ns * tune->pause_aims, PAUSE_AIM * base));
     double crowd_ns = larger(CROWDED * base, CROWDED_AIMS * larger(ns, LEAST_NS));
     return (struct aim){.ns = larger(ns, segment_ns),
                         .crowd_ns = larger(crowd_ns, CROWDED_SEGMENTS * segment_ns)};
@@ -102,6 +117,17 @@ static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, 
     wsp_tune_way_reset(&tune->way, tune->peak_bps);
 }
 
+/* Whether little was delivered because the machine or the way has paused. */
+static bool is_pause(struct wsp_tune *tune, double bps)
+{
+    bool is_slow = bps < PAUSED * tune->capacity_bps;
+    bool has_paused = !is_slow && tune->n_slow > 0 && tune->n_slow <= PAUSED_MOST;
+    tune->n_slow = is_slow ? tune->n_slow + 1 : 0;
+    double aims = tune->pause_aims * (has_paused ? PAUSE_GROWS : PAUSE_FADES);
+    tune->pause_aims = within(aims, 1, PAUSE_AIM / AIM);
+    return is_slow && tune->n_slow <= PAUSED_MOST;
+}
+
 /* Follows the bottleneck while it has a queue, and looks for more while it has none. An interval in
  * which nothing was delivered tells neither: the way was cut, or the pace is so low that segments
  * are intervals apart, and would sink further with each of them. */
@@ -111,6 +137,7 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
     double step = RISE * (1 + (double)tune->n_clear / RISE_AFTER);
     double most = tune->capacity_bps * (step < RISE_MOST ? step : RISE_MOST);
     bool is_empty = queue <= EMPTY * aim, is_young = tune->n_paced++ < YOUNG;
+    bool says_nothing = bps <= 0 || is_pause(tune, bps);
     if (!is_empty)
         tune->n_clear = 0;
     else if (reading->is_held)
@@ -118,7 +145,7 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
     /* With a short queue a slow interval says nothing: we, or the machine, may have been late. */
     if (!is_empty && is_young)
         tune->capacity_bps = larger(tune->capacity_bps, bps);
-    else if ((queue > aim && bps > 0) || (!is_empty && bps > tune->capacity_bps))
+    else if ((queue > aim && !says_nothing) || (!is_empty && bps > tune->capacity_bps))
         tune->capacity_bps += within((bps - tune->capacity_bps) / (tune->n_crowded ? 2 : 4),
                                      -tune->capacity_bps, most);
     else if (is_empty && reading->is_held)

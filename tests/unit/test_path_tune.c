@@ -17,6 +17,8 @@ struct way {
     double longer_ns;   /* than the least round trip, without any queue */
     double few_cost;    /* what a single stream wastes of the capacity, two half of it, and so on */
     double burst_bytes; /* up to so much leaves at once */
+    double pause_part;  /* of every tenth interval, nothing comes in; for a while round trips */
+    double late_ns;     /* ... are the longer */
     double queue_bytes;
     double equal_bps; /* told by the pair */
     uint64_t now_ns;
@@ -42,23 +44,26 @@ static double pass(struct way *way)
     double could = smaller(tune.n * way->stream_bps, 2 * way->capacity_bps);
     bool is_held = tune.rate_bps > 0 && tune.rate_bps < could;
     double sent = is_held ? tune.rate_bps : could;
-    double in = sent + way->foreign_bps;
+    double in = sent + way->foreign_bps, our_part = sent / in;
+    double pause = way->now_ns / span_ns % 10 == 0 ? way->pause_part : 0;
+    in *= 1 - pause;
+    way->late_ns = way->late_ns / 2 + pause * (double)span_ns / 2;
     double room = way->capacity_bps * way->base_ns / (double)WSP_NS_PER_S;
-    bool has_queue = way->queue_bytes > 0 || in > way->capacity_bps;
-    double ours = has_queue ? way->capacity_bps * sent / in : sent;
+    double ours = our_part * smaller(way->capacity_bps, in + way->queue_bytes / span);
     ours *= 1 - way->few_cost / tune.n;
     way->queue_bytes = larger(0, smaller(room, way->queue_bytes + (in - way->capacity_bps) * span));
     way->now_ns += span_ns;
     double burst_bytes = way->burst_bytes * (double)(way->now_ns / span_ns * 7919 % 100) / 100;
     double waits_ns = (way->queue_bytes + burst_bytes) / way->capacity_bps * (double)WSP_NS_PER_S;
-    struct wsp_reading reading = {.span_ns = span_ns,
-                                  .delivered_bytes = (uint64_t)(ours * span),
-                                  .rtt_ns = (uint64_t)(way->base_ns + way->longer_ns + waits_ns),
-                                  .min_rtt_ns = (uint64_t)way->base_ns,
-                                  .n_sent = 1000,
-                                  .is_backlogged = true,
-                                  .is_held = is_held,
-                                  .equal_bps = way->equal_bps};
+    struct wsp_reading reading = {
+        .span_ns = span_ns,
+        .delivered_bytes = (uint64_t)(ours * span),
+        .rtt_ns = (uint64_t)(way->base_ns + way->longer_ns + way->late_ns + waits_ns),
+        .min_rtt_ns = (uint64_t)way->base_ns,
+        .n_sent = 1000,
+        .is_backlogged = true,
+        .is_held = is_held,
+        .equal_bps = way->equal_bps};
     wsp_tune_step(&tune, &reading, way->now_ns);
     return ours;
 }
@@ -101,6 +106,32 @@ START_TEST(a_full_bottleneck_gets_what_it_takes_and_a_short_queue)
     ck_assert(bps > 0.97 * 120 * MB);
     ck_assert(queue < 0.25);
     ck_assert_int_eq(tune.limit, WSP_LIMIT_LINK);
+}
+END_TEST
+
+/* What the queue cannot bridge is lost: of 20 ms out of 450 there is nothing to carry. */
+START_TEST(a_machine_that_pauses_does_not_slow_the_pace)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    way.pause_part = 20.0 / 45;
+    double queue, bps = run(&way, 40, &queue);
+    ck_assert(bps > 0.965 * 120 * MB);
+    ck_assert(queue < 0.5);
+    way.pause_part = 0;
+    bps = run(&way, 40, &queue);
+    ck_assert(bps > 0.97 * 120 * MB);
+    ck_assert(queue < 0.25);
+}
+END_TEST
+
+START_TEST(a_bottleneck_that_gives_less_is_followed_all_the_same)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 20, NULL);
+    way.capacity_bps = 60 * MB;
+    double queue, bps = run(&way, 2, &queue);
+    ck_assert(bps > 0.97 * 60 * MB);
+    ck_assert(queue < 0.35);
 }
 END_TEST
 
@@ -425,6 +456,8 @@ END_TEST
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, a_full_bottleneck_gets_what_it_takes_and_a_short_queue);
+    tcase_add_test(cases, a_machine_that_pauses_does_not_slow_the_pace);
+    tcase_add_test(cases, a_bottleneck_that_gives_less_is_followed_all_the_same);
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
