@@ -18,12 +18,16 @@
 #define GUESS_BYTES  (UINT64_C(64) << 10) /* no more streams than pieces of this size */
 /* What more streams must bring, and fewer may cost, beyond the noise. */
 #define GAIN_LEAST 1.04
-#define COST_MOST  0.99
-/* Windows that fewer streams must be as good. */
-#define DOWN_WINDOWS 3
-/* Young streams are faster than they will be: fewer are not tried yet. */
+#define COST_MOST  0.995
+/* Windows by which fewer streams are judged: at least so many, then until their mean is known this
+ * well. The mean of more than MEAN_OVER follows what changes. */
+#define DOWN_WINDOWS      3
+#define DOWN_WINDOWS_MOST 20
+#define SURE              0.01
+#define MEAN_OVER         24
+/* Young streams are faster than they will be, or slower: fewer are not held against them. */
 #define YOUNG_NS (3 * WSP_NS_PER_S)
-/* With each window the best one with this number fades by so much, and the best with any number. */
+/* With each window the best one with this number fades by so much, and the best mean of any. */
 #define FADE     0.99
 #define FADE_TOP 0.9999
 /* Fewer streams may not have more packets sent again than this, and half as many more. */
@@ -124,6 +128,7 @@ static void change(struct wsp_tune *tune, unsigned n, const struct wsp_reading *
     tune->n = n;
     tune->n_windows = 0;
     tune->window_bps = tune->best_bps = 0;
+    tune->windows = (struct wsp_windows){0};
     tune->tally = (struct wsp_tally){0};
     tune->settle_until_ns = now_ns + at_least(6 * reading->min_rtt_ns, SETTLE_LEAST_NS);
 }
@@ -134,6 +139,7 @@ static void begin_trial(struct wsp_tune *tune, enum wsp_trial trial, unsigned n,
     tune->trial = trial;
     tune->n_before = tune->n;
     tune->before_bps = bps;
+    tune->before_spread_bps = tune->windows.spread_bps;
     change(tune, n, reading, now_ns);
 }
 
@@ -162,13 +168,40 @@ static bool has_enough(const struct wsp_tune *tune)
            tune->limit == WSP_LIMIT_CPU || tune->limit == WSP_LIMIT_PACING;
 }
 
-/* The trial's window: is it to be kept? */
-static bool is_better(const struct wsp_tune *tune, double bps, double again)
+static void count_window(struct wsp_windows *windows, double bps)
 {
-    if (tune->trial == WSP_TRIAL_UP)
-        return bps > GAIN_LEAST * tune->before_bps;
-    return has_enough(tune) && bps >= COST_MOST * tune->before_bps &&
-           again <= 1.5 * tune->before_again + AGAIN_LEAST;
+    double part = 1.0 / (++windows->n < MEAN_OVER ? windows->n : MEAN_OVER);
+    double off = bps - windows->mean_bps;
+    windows->mean_bps += part * off;
+    windows->spread_bps =
+        sqrt((1 - part) * (windows->spread_bps * windows->spread_bps + part * off * off));
+}
+
+enum verdict { OPEN, KEEP, TAKE_BACK };
+
+/* On a noisy machine or way single windows tell nothing. */
+static enum verdict judge_fewer(const struct wsp_tune *tune, double again)
+{
+    const struct wsp_windows *windows = &tune->windows;
+    double spread_bps = fmax(windows->spread_bps, tune->before_spread_bps);
+    double error_bps = spread_bps / sqrt(windows->n), least_bps = COST_MOST * tune->before_bps;
+    if (windows->mean_bps + 2 * error_bps < least_bps)
+        return TAKE_BACK;
+    bool is_sure = error_bps < SURE * tune->before_bps || windows->n >= DOWN_WINDOWS_MOST;
+    if (windows->n < DOWN_WINDOWS || !is_sure)
+        return OPEN;
+    return windows->mean_bps >= least_bps && has_enough(tune) &&
+                   again <= 1.5 * tune->before_again + AGAIN_LEAST
+               ? KEEP
+               : TAKE_BACK;
+}
+
+/* After each window of a trial. */
+static enum verdict judge(const struct wsp_tune *tune, double bps, double again)
+{
+    if (tune->trial == WSP_TRIAL_DOWN)
+        return judge_fewer(tune, again);
+    return bps > GAIN_LEAST * tune->before_bps ? KEEP : TAKE_BACK;
 }
 
 static void try_another(struct wsp_tune *tune, double bps, double again,
@@ -176,8 +209,8 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
 {
     bool is_full = has_enough(tune);
     tune->before_again = again;
-    if (tune->best_bps < FALLEN * tune->top_bps)
-        tune->top_bps = tune->best_bps;
+    if (tune->windows.mean_bps < FALLEN * tune->top_bps)
+        tune->top_bps = tune->windows.mean_bps;
     if (tune->best_bps < FALLEN * tune->refused_bps) {
         tune->up_from_ns = now_ns;
         tune->up_rest_ns = REST_FIRST_NS;
@@ -185,7 +218,8 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
     if (!is_full && tune->n < tune->n_max && now_ns >= tune->up_from_ns) {
         unsigned n = 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
         begin_trial(tune, WSP_TRIAL_UP, n, bps, reading, now_ns);
-    } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns) {
+    } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns &&
+               tune->windows.n >= DOWN_WINDOWS) {
         /* Not against this number alone: small costs of many steps would add up. */
         begin_trial(tune, WSP_TRIAL_DOWN, tune->n * 3 / 5 ? tune->n * 3 / 5 : 1, tune->top_bps,
                     reading, now_ns);
@@ -203,15 +237,18 @@ static void decide(struct wsp_tune *tune, const struct wsp_reading *reading, uin
     tune->limit = limit_of(tune);
     tune->goodput_bps = tune->window_bps = bps;
     tune->best_bps = fmax(bps, FADE * tune->best_bps);
-    tune->top_bps = fmax(bps, FADE_TOP * tune->top_bps);
+    if (now_ns >= tune->young_until_ns)
+        count_window(&tune->windows, bps);
+    tune->top_bps *= FADE_TOP;
+    if (tune->windows.n >= DOWN_WINDOWS)
+        tune->top_bps = fmax(tune->windows.mean_bps, tune->top_bps);
     tune->tally = (struct wsp_tally){0};
     if (tune->is_n_fixed || is_growing)
         return;
-    if (tune->trial != WSP_TRIAL_NONE && !is_better(tune, bps, again)) {
+    enum verdict verdict = tune->trial == WSP_TRIAL_NONE ? KEEP : judge(tune, bps, again);
+    if (verdict == TAKE_BACK)
         take_back(tune, reading, now_ns);
-        return;
-    }
-    if (tune->trial == WSP_TRIAL_DOWN && tune->n_windows < DOWN_WINDOWS)
+    if (verdict != KEEP)
         return;
     if (tune->trial == WSP_TRIAL_UP)
         tune->up_rest_ns = REST_FIRST_NS;
@@ -243,8 +280,8 @@ void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uin
         tune->trial = WSP_TRIAL_NONE;
         change(tune, tune->n_max, reading, now_ns);
     }
-    if (tune->down_from_ns == 0)
-        tune->down_from_ns = now_ns + YOUNG_NS;
+    if (tune->young_until_ns == 0)
+        tune->young_until_ns = now_ns + YOUNG_NS;
     bool is_full = wsp_tune_pace(tune, reading, now_ns);
     if (now_ns < tune->settle_until_ns)
         return;

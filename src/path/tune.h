@@ -3,10 +3,10 @@
  * showed. Pure: time is a parameter, nothing is sent to find out.
  *
  * Pace. While the bottleneck's queue is not empty, what is delivered is what the bottleneck gives
- * us. The pace is held around that, so that a tenth of a round trip of queue stays; with none left
- * it rises. A long queue that does not shrink although we hold back is somebody else's: then the
- * pace is let go for a while, and the kernel's congestion control finds our share. A short one may
- * be a way that has become longer.
+ * us. The pace is held around that, so that a tenth of a round trip of queue stays (more where the
+ * machine or the way pauses again and again); with none left it rises. A long queue that does not
+ * shrink although we hold back is somebody else's: then the pace is let go for a while, and the
+ * kernel's congestion control finds our share. A short one may be a way that has become longer.
  *
  * Number. While the bottleneck is not full, more streams are tried, and kept if they deliver more;
  * while it is full, fewer are, and kept if they deliver as much. What did not help is not tried
@@ -69,6 +69,13 @@ struct wsp_tally {
     double dry, receiver, evenness;
 };
 
+/* What the windows with one number of streams delivered: their mean, and how far they lie off it.
+ */
+struct wsp_windows {
+    unsigned n;
+    double mean_bps, spread_bps;
+};
+
 /* Whether a round trip above the least is a queue. */
 struct wsp_tune_way {
     double longer_ns; /* what of it is none */
@@ -106,15 +113,18 @@ struct wsp_tune {
     /* Number. */
     enum wsp_trial trial;
     unsigned n_before;
-    double before_bps;   /* what the trial is held against */
-    double window_bps;   /* in the window before this one */
-    double best_bps;     /* of the windows with this number; fades slowly */
-    double top_bps;      /* of the windows with any number; fades more slowly */
-    double refused_bps;  /* what was delivered when more streams were no better */
-    double before_again; /* share of packets sent again before the trial */
-    unsigned n_windows;  /* of this trial */
+    double before_bps;          /* what the trial is held against */
+    double before_spread_bps;   /* of the windows before it */
+    double window_bps;          /* in the window before this one */
+    double best_bps;            /* of the windows with this number; fades slowly */
+    struct wsp_windows windows; /* with this number */
+    double top_bps;             /* the best mean with any number; fades more slowly */
+    double refused_bps;         /* what was delivered when more streams were no better */
+    double before_again;        /* share of packets sent again before the trial */
+    unsigned n_windows;         /* of this trial */
     uint64_t settle_until_ns;
     uint64_t up_from_ns, down_from_ns; /* not tried before */
+    uint64_t young_until_ns;
     uint64_t up_rest_ns, down_rest_ns;
     struct wsp_tally tally;
     double goodput_bps; /* of the last whole window */

@@ -117,27 +117,29 @@ static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, 
     wsp_tune_way_reset(&tune->way, tune->peak_bps);
 }
 
-/* Whether little was delivered because the machine or the way has paused. */
-static bool is_pause(struct wsp_tune *tune, double bps)
+/* Whether what was delivered is what the bottleneck gives. It is not in a pause, nor if it is
+ * nothing: the way was cut, or the pace is so low that segments are intervals apart, and would sink
+ * further with each of them. */
+static bool is_telling(struct wsp_tune *tune, double bps)
 {
+    if (bps <= 0)
+        return false;
     bool is_slow = bps < PAUSED * tune->capacity_bps;
     bool has_paused = !is_slow && tune->n_slow > 0 && tune->n_slow <= PAUSED_MOST;
     tune->n_slow = is_slow ? tune->n_slow + 1 : 0;
     double aims = tune->pause_aims * (has_paused ? PAUSE_GROWS : PAUSE_FADES);
     tune->pause_aims = within(aims, 1, PAUSE_AIM / AIM);
-    return is_slow && tune->n_slow <= PAUSED_MOST;
+    return !is_slow || tune->n_slow > PAUSED_MOST;
 }
 
-/* Follows the bottleneck while it has a queue, and looks for more while it has none. An interval in
- * which nothing was delivered tells neither: the way was cut, or the pace is so low that segments
- * are intervals apart, and would sink further with each of them. */
+/* Follows the bottleneck while it has a queue, and looks for more while it has none. */
 static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, double bps,
                    double queue, double aim)
 {
     double step = RISE * (1 + (double)tune->n_clear / RISE_AFTER);
     double most = tune->capacity_bps * (step < RISE_MOST ? step : RISE_MOST);
     bool is_empty = queue <= EMPTY * aim, is_young = tune->n_paced++ < YOUNG;
-    bool says_nothing = bps <= 0 || is_pause(tune, bps);
+    bool tells = is_telling(tune, bps);
     if (!is_empty)
         tune->n_clear = 0;
     else if (reading->is_held)
@@ -145,7 +147,7 @@ static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, dou
     /* With a short queue a slow interval says nothing: we, or the machine, may have been late. */
     if (!is_empty && is_young)
         tune->capacity_bps = larger(tune->capacity_bps, bps);
-    else if ((queue > aim && !says_nothing) || (!is_empty && bps > tune->capacity_bps))
+    else if ((queue > aim && tells) || (!is_empty && bps > tune->capacity_bps))
         tune->capacity_bps += within((bps - tune->capacity_bps) / (tune->n_crowded ? 2 : 4),
                                      -tune->capacity_bps, most);
     else if (is_empty && reading->is_held)

@@ -153,10 +153,28 @@ START_TEST(streams_that_are_not_needed_are_given_up)
 }
 END_TEST
 
+/* Windows of a machine that pauses differ by more than fewer streams may cost. */
+static unsigned n_beside_pauses(double few_cost)
+{
+    struct way way = begin(30, 120 * MB, 80 * MB);
+    way.pause_part = 20.0 / 45;
+    way.few_cost = few_cost;
+    tune.n = 30;
+    run(&way, 60, NULL);
+    return tune.n;
+}
+
+START_TEST(noise_neither_keeps_what_is_not_needed_nor_hides_what_it_costs)
+{
+    ck_assert_uint_lt(n_beside_pauses(0), 10);
+    ck_assert_uint_eq(n_beside_pauses(2), 30);
+}
+END_TEST
+
 START_TEST(small_costs_of_many_steps_do_not_add_up)
 {
     struct way way = begin(30, 120 * MB, 80 * MB);
-    way.few_cost = 0.1;
+    way.few_cost = 0.07;
     tune.n = 30;
     run(&way, 30, NULL);
     ck_assert(tune.n >= 10 && tune.n < 30);
@@ -460,6 +478,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_bottleneck_that_gives_less_is_followed_all_the_same);
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
+    tcase_add_test(cases, noise_neither_keeps_what_is_not_needed_nor_hides_what_it_costs);
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
