@@ -29,7 +29,8 @@ CHANGED = [('of_before', 'of what the way carried before'),
            ('before_mbps', 'Mbit/s carried before'), ('after_mbps', 'Mbit/s afterwards')]
 # Kind -> what the tables show of it.
 FIGURES = {
-    'stream': [GOODPUT, ('retransmits_per_gb', 'segments repeated per GB')],
+    'stream': [GOODPUT, ('retransmits_per_gb', 'segments repeated per GB'),
+               ('late_ms', 'ms that the emulator was late at most')],
     'pingpong': [('round_trip_ms', 'ms')],
     'first': [GOODPUT],
     'beside': [('round_trip_ms', 'ms, loaded'), ('times_idle', 'loaded / idle'),
