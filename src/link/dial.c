@@ -175,11 +175,12 @@ static void on_answer(struct wsp_dial *dial)
         hand_over(dial, bytes + taken, n - taken);
 }
 
-/* The kernel has just seen one; how many streams are opened depends on it. */
+/* The kernel has just seen a round trip; how many streams are opened depends on it. */
 static void note_round_trip(struct wsp_dial *dial)
 {
     struct wsp_peer *peer = dial->stream->peer;
     struct wsp_tcp_sample sample;
+    wsp_end_hint_kernel_pacing(peer->end, wsp_tcp_is_always_paced(dial->fd));
     if (!peer->link->emulator && wsp_tcp_sample(dial->fd, &sample))
         wsp_end_hint_rtt(peer->end, sample.rtt_ns, wsp_clock_now_ns());
 }

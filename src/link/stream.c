@@ -169,6 +169,7 @@ static void prepare(struct wsp_stream *stream, int fd)
     };
     wsp_tcp_tune(fd, &options);
     stream->can_hold = wsp_tcp_is_always_paced(fd);
+    wsp_end_hint_kernel_pacing(stream->peer->end, stream->can_hold);
 }
 
 void wsp_stream_install(struct wsp_stream *stream, int fd, const struct wsp_stream_birth *birth,

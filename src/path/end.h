@@ -198,6 +198,9 @@ wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns) WS
 /* The round trip to the other side, from whoever has seen one before the first stream is up. */
 void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns);
 
+/* Whether the kernel paces the streams at all times; to be told before the round trip. */
+void wsp_end_hint_kernel_pacing(struct wsp_end *end, bool is_pacing);
+
 /* What tuning has come to. */
 struct wsp_end_tuning {
     unsigned n_streams; /* that bulk is sent on */

@@ -257,6 +257,7 @@ struct wsp_end {
     unsigned wake_turn;        /* which stream is woken first */
     bool is_counted;           /* in config.pair */
     bool is_blind;             /* the number was guessed without a round trip */
+    bool is_kernel_pacing;     /* each stream, at all times */
     bool is_starved, was_held; /* in this interval */
 
     /* time */

@@ -5,13 +5,15 @@
 #define WSP_PATH_PAIR_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct wsp_pair {
-    _Atomic uint32_t n_bulk;    /* paths on which bulk flows now */
-    _Atomic uint32_t n_paced;   /* of them, those that the bottleneck holds back */
-    _Atomic uint64_t paced_bps; /* ... and what they take together, bytes a second */
-    _Atomic uint64_t rtt_ns;    /* as whichever of them saw it last; 0: none has */
+    _Atomic uint32_t n_bulk;       /* paths on which bulk flows now */
+    _Atomic uint32_t n_paced;      /* of them, those that the bottleneck holds back */
+    _Atomic uint64_t paced_bps;    /* ... and what they take together, bytes a second */
+    _Atomic uint64_t rtt_ns;       /* as whichever of them saw it last; 0: none has */
+    _Atomic bool is_kernel_pacing; /* the kernel paces the streams at all times */
 };
 
 static inline void wsp_pair_join(struct wsp_pair *pair)
@@ -49,6 +51,17 @@ static inline void wsp_pair_note_rtt(struct wsp_pair *pair, uint64_t rtt_ns)
 static inline uint64_t wsp_pair_rtt_ns(struct wsp_pair *pair)
 {
     return pair ? atomic_load_explicit(&pair->rtt_ns, memory_order_relaxed) : 0;
+}
+
+static inline void wsp_pair_note_kernel_pacing(struct wsp_pair *pair, bool is_pacing)
+{
+    if (pair)
+        atomic_store_explicit(&pair->is_kernel_pacing, is_pacing, memory_order_relaxed);
+}
+
+static inline bool wsp_pair_is_kernel_pacing(struct wsp_pair *pair)
+{
+    return pair && atomic_load_explicit(&pair->is_kernel_pacing, memory_order_relaxed);
 }
 
 /* Tells what the bottleneck gives a path, 0 while nothing holds it back; *told is its own, 0 at

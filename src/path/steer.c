@@ -241,6 +241,7 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     sums.reading.span_ns = now_ns - end->interval_ns;
     sums.reading.is_backlogged = !end->is_starved && !wsp_list_is_empty(&end->bulk);
     sums.reading.is_held = end->was_held;
+    sums.reading.is_kernel_pacing = end->is_kernel_pacing;
     read_streams(end, &sums);
     end->tune.n_max =
         wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
@@ -292,8 +293,10 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
 {
     if (!end->config.tunes_streams || length <= end->config.eager_bytes)
         return;
-    uint64_t rtt_ns = known_round_trip_ns(end);
-    unsigned n = wsp_pair_part(wsp_tune_guess(rtt_ns, length, end->config.streams_guess),
+    struct wsp_outlook way = {.rtt_ns = known_round_trip_ns(end),
+                              .is_kernel_pacing = end->is_kernel_pacing ||
+                                                  wsp_pair_is_kernel_pacing(end->config.pair)};
+    unsigned n = wsp_pair_part(wsp_tune_guess(&way, length, end->config.streams_guess),
                                wsp_pair_others(end->config.pair, end->is_counted));
     if (end->tune.goodput_bps > 0) {
         n = end->n_used > end->tune.n ? end->n_used : end->tune.n; /* as it was before the pause */
@@ -302,14 +305,20 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     }
     if (n > end->config.streams_max)
         n = end->config.streams_max;
-    bool is_better_guess = end->is_blind && rtt_ns && n < end->n_used;
-    end->is_blind = rtt_ns == 0 && end->config.streams_guess == 0;
+    bool is_better_guess = end->is_blind && way.rtt_ns && n < end->n_used;
+    end->is_blind = way.rtt_ns == 0 && end->config.streams_guess == 0;
     if (n <= end->n_used && !is_better_guess)
         return;
     end->bulk_ns = now_ns; /* it is about to flow */
     if (end->tune.n < n || is_better_guess)
         end->tune.n = n;
     wsp_end_use_streams(end, n, now_ns);
+}
+
+void wsp_end_hint_kernel_pacing(struct wsp_end *end, bool is_pacing)
+{
+    end->is_kernel_pacing = is_pacing;
+    wsp_pair_note_kernel_pacing(end->config.pair, is_pacing);
 }
 
 void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns)

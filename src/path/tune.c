@@ -11,11 +11,13 @@
 #define SETTLE_LEAST_NS   (250 * WSP_NS_PER_MS)
 #define REST_FIRST_NS     (10 * WSP_NS_PER_S)
 #define REST_MOST_NS      (160 * WSP_NS_PER_S)
-/* The first number: a stream for each so much of a round trip. */
-#define GUESS_RTT_NS (700 * WSP_NS_PER_US)
-#define GUESS_MAX    128
-#define GUESS_BLIND  8                    /* while the round trip is not known */
-#define GUESS_BYTES  (UINT64_C(64) << 10) /* no more streams than pieces of this size */
+/* The first number: a stream for each so much of a round trip. Those that the kernel paces need
+ * fewer, and many of them send small packets. */
+#define GUESS_RTT_NS    (700 * WSP_NS_PER_US)
+#define GUESS_MAX       128
+#define GUESS_MAX_PACED 32
+#define GUESS_BLIND     8                    /* while the round trip is not known */
+#define GUESS_BYTES     (UINT64_C(64) << 10) /* no more streams than pieces of this size */
 /* What more streams must bring, and fewer may cost, beyond the noise. */
 #define GAIN_LEAST 1.04
 #define COST_MOST  0.995
@@ -25,7 +27,8 @@
 #define DOWN_WINDOWS_MOST 20
 #define SURE              0.01
 #define MEAN_OVER         24
-/* Young streams are faster than they will be, or slower: fewer are not held against them. */
+/* Young streams are faster than they will be, or slower: fewer are not held against them, nor more
+ * against those that the kernel paces, which open up by themselves. */
 #define YOUNG_NS (3 * WSP_NS_PER_S)
 /* With each window the best one with this number fades by so much, and the best mean of any. */
 #define FADE     0.99
@@ -66,12 +69,13 @@ void wsp_tune_init(struct wsp_tune *tune, unsigned n_max)
                               .down_rest_ns = REST_FIRST_NS};
 }
 
-unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes, unsigned last_n)
+unsigned wsp_tune_guess(const struct wsp_outlook *way, uint64_t bytes, unsigned last_n)
 {
-    uint64_t n = rtt_ns ? rtt_ns / GUESS_RTT_NS : GUESS_BLIND;
+    uint64_t n = way->rtt_ns ? way->rtt_ns / GUESS_RTT_NS : GUESS_BLIND;
+    uint64_t most = way->is_kernel_pacing ? GUESS_MAX_PACED : GUESS_MAX;
     uint64_t pieces = bytes / GUESS_BYTES;
-    if (n > GUESS_MAX)
-        n = GUESS_MAX;
+    if (n > most)
+        n = most;
     if (last_n > 0)
         n = last_n;
     if (n > pieces)
@@ -215,7 +219,8 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
         tune->up_from_ns = now_ns;
         tune->up_rest_ns = REST_FIRST_NS;
     }
-    if (!is_full && tune->n < tune->n_max && now_ns >= tune->up_from_ns) {
+    bool is_opening = reading->is_kernel_pacing && now_ns < tune->young_until_ns;
+    if (!is_full && !is_opening && tune->n < tune->n_max && now_ns >= tune->up_from_ns) {
         unsigned n = 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
         begin_trial(tune, WSP_TRIAL_UP, n, bps, reading, now_ns);
     } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns &&

@@ -52,6 +52,7 @@ struct wsp_reading {
     uint64_t n_sent, n_sent_again; /* packets */
     bool is_backlogged;            /* there was bulk to send all the time */
     bool is_held;                  /* the pace held it back */
+    bool is_kernel_pacing;         /* each stream, at all times */
     double dry_share;              /* of the streams, those whose socket had nothing to send */
     double pinched_share;  /* of the streams, those whose window is closed to a few packets */
     double receiver_share; /* of the time, that the receiver's window was full */
@@ -141,9 +142,15 @@ uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns);
 
 void wsp_tune_init(struct wsp_tune *tune, unsigned n_max);
 
-/* Streams for a path whose bulk begins: by its round trip (0: not known), the bytes to send, and
- * how many the last run had (0: not known), which is better than either rule. */
-unsigned wsp_tune_guess(uint64_t rtt_ns, uint64_t bytes, unsigned last_n);
+/* What is known of a way before bulk flows. */
+struct wsp_outlook {
+    uint64_t rtt_ns;       /* 0: not known */
+    bool is_kernel_pacing; /* each stream, at all times, as BBR does */
+};
+
+/* Streams for a path whose bulk begins: by what is known of the way, the bytes to send, and how
+ * many the last run had (0: not known), which is better than either rule. */
+unsigned wsp_tune_guess(const struct wsp_outlook *way, uint64_t bytes, unsigned last_n);
 
 /* How long the next interval should be. */
 uint64_t wsp_tune_interval_ns(uint64_t min_rtt_ns);

@@ -21,6 +21,7 @@ struct way {
     double late_ns;     /* ... are the longer */
     double queue_bytes;
     double equal_bps; /* told by the pair */
+    bool is_kernel_pacing;
     uint64_t now_ns;
 };
 
@@ -63,6 +64,7 @@ static double pass(struct way *way)
         .n_sent = 1000,
         .is_backlogged = true,
         .is_held = is_held,
+        .is_kernel_pacing = way->is_kernel_pacing,
         .equal_bps = way->equal_bps};
     wsp_tune_step(&tune, &reading, way->now_ns);
     return ours;
@@ -91,7 +93,8 @@ static double run(struct way *way, double seconds, double *queue)
 static struct way begin(double rtt_ms, double capacity, double stream)
 {
     wsp_tune_init(&tune, 256);
-    tune.n = wsp_tune_guess((uint64_t)(rtt_ms * (double)WSP_NS_PER_MS), UINT64_C(1) << 30, 0);
+    struct wsp_outlook outlook = {.rtt_ns = (uint64_t)(rtt_ms * (double)WSP_NS_PER_MS)};
+    tune.n = wsp_tune_guess(&outlook, UINT64_C(1) << 30, 0);
     return (struct way){.capacity_bps = capacity,
                         .base_ns = rtt_ms * (double)WSP_NS_PER_MS,
                         .stream_bps = stream,
@@ -141,6 +144,21 @@ START_TEST(where_one_stream_carries_little_more_are_used)
     double bps = run(&way, 25, NULL);
     ck_assert(bps > 0.95 * 120 * MB);
     ck_assert(tune.n >= 120);
+}
+END_TEST
+
+START_TEST(streams_that_the_kernel_opens_up_are_given_time)
+{
+    struct way way = begin(100, 120 * MB, 4 * MB);
+    way.is_kernel_pacing = true;
+    tune.n = 16;
+    for (int i = 0; i < 18; i++) { /* 2.7 s */
+        way.stream_bps *= 1.02;
+        pass(&way);
+        ck_assert_uint_eq(tune.n, 16);
+    }
+    run(&way, 2, NULL);
+    ck_assert_uint_gt(tune.n, 16);
 }
 END_TEST
 
@@ -462,12 +480,20 @@ START_TEST(paths_to_one_site_share_its_streams)
 }
 END_TEST
 
+static unsigned guess(uint64_t rtt_ns, bool is_pacing, uint64_t bytes)
+{
+    struct wsp_outlook way = {.rtt_ns = rtt_ns, .is_kernel_pacing = is_pacing};
+    return wsp_tune_guess(&way, bytes, 0);
+}
+
 START_TEST(a_first_number_fits_the_way_and_the_message)
 {
-    ck_assert_uint_eq(wsp_tune_guess(70 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 100);
-    ck_assert_uint_eq(wsp_tune_guess(200 * WSP_NS_PER_MS, UINT64_C(1) << 26, 0), 128);
-    ck_assert_uint_eq(wsp_tune_guess(100 * WSP_NS_PER_MS, UINT64_C(1) << 18, 0), 4);
-    ck_assert_uint_eq(wsp_tune_guess(50 * WSP_NS_PER_US, UINT64_C(1) << 26, 0), 1);
+    ck_assert_uint_eq(guess(70 * WSP_NS_PER_MS, false, UINT64_C(1) << 26), 100);
+    ck_assert_uint_eq(guess(200 * WSP_NS_PER_MS, false, UINT64_C(1) << 26), 128);
+    ck_assert_uint_eq(guess(200 * WSP_NS_PER_MS, true, UINT64_C(1) << 26), 32);
+    ck_assert_uint_eq(guess(10 * WSP_NS_PER_MS, true, UINT64_C(1) << 26), 14);
+    ck_assert_uint_eq(guess(100 * WSP_NS_PER_MS, false, UINT64_C(1) << 18), 4);
+    ck_assert_uint_eq(guess(50 * WSP_NS_PER_US, false, UINT64_C(1) << 26), 1);
 }
 END_TEST
 
@@ -477,6 +503,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_machine_that_pauses_does_not_slow_the_pace);
     tcase_add_test(cases, a_bottleneck_that_gives_less_is_followed_all_the_same);
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
+    tcase_add_test(cases, streams_that_the_kernel_opens_up_are_given_time);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
     tcase_add_test(cases, noise_neither_keeps_what_is_not_needed_nor_hides_what_it_costs);
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
