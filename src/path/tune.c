@@ -12,12 +12,15 @@
 #define REST_FIRST_NS     (10 * WSP_NS_PER_S)
 #define REST_MOST_NS      (160 * WSP_NS_PER_S)
 /* The first number: a stream for each so much of a round trip. Those that the kernel paces need
- * fewer, and many of them send small packets. */
-#define GUESS_RTT_NS    (700 * WSP_NS_PER_US)
-#define GUESS_MAX       128
-#define GUESS_MAX_PACED 32
-#define GUESS_BLIND     8                    /* while the round trip is not known */
-#define GUESS_BYTES     (UINT64_C(64) << 10) /* no more streams than pieces of this size */
+ * fewer, and many of them send small packets. Those that it does not all overflow the queue as they
+ * start; on a long way, where losses keep windows small, more are needed all the same. */
+#define GUESS_RTT_NS         (700 * WSP_NS_PER_US)
+#define GUESS_RTT_UNPACED_NS (1000 * WSP_NS_PER_US)
+#define GUESS_LONG_NS        (50 * WSP_NS_PER_MS)
+#define GUESS_MAX            128
+#define GUESS_MAX_PACED      32
+#define GUESS_BLIND          8                    /* while the round trip is not known */
+#define GUESS_BYTES          (UINT64_C(64) << 10) /* no more streams than pieces of this size */
 /* What more streams must bring, and fewer may cost, beyond the noise. */
 #define GAIN_LEAST 1.04
 #define COST_MOST  0.995
@@ -71,7 +74,9 @@ void wsp_tune_init(struct wsp_tune *tune, unsigned n_max)
 
 unsigned wsp_tune_guess(const struct wsp_outlook *way, uint64_t bytes, unsigned last_n)
 {
-    uint64_t n = way->rtt_ns ? way->rtt_ns / GUESS_RTT_NS : GUESS_BLIND;
+    bool overflows = !way->is_kernel_pacing && way->rtt_ns < GUESS_LONG_NS;
+    uint64_t each_ns = overflows ? GUESS_RTT_UNPACED_NS : GUESS_RTT_NS;
+    uint64_t n = way->rtt_ns ? way->rtt_ns / each_ns : GUESS_BLIND;
     uint64_t most = way->is_kernel_pacing ? GUESS_MAX_PACED : GUESS_MAX;
     uint64_t pieces = bytes / GUESS_BYTES;
     if (n > most)
