@@ -16,7 +16,7 @@
 #define REACH 32
 
 /* The first touch of a page may cost more than the packet that is put there: on a virtual machine
- * it slowed the first seconds of a link to a third. Before there is traffic it costs nobody. */
+ * that halved what a link carried in its first seconds. Before there is traffic it costs nobody. */
 static void touch(void *bytes, size_t length)
 {
     madvise(bytes, length, MADV_HUGEPAGE); /* or small ones, where the kernel has no others */
