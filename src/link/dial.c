@@ -175,8 +175,8 @@ static void on_answer(struct wsp_dial *dial)
         hand_over(dial, bytes + taken, n - taken);
 }
 
-/* The kernel has just seen a round trip; how many streams are opened depends on it. */
-static void note_round_trip(struct wsp_dial *dial)
+/* What the kernel has just seen of the way: how many streams are opened depends on it. */
+static void note_way(struct wsp_dial *dial)
 {
     struct wsp_peer *peer = dial->stream->peer;
     struct wsp_tcp_sample sample;
@@ -191,7 +191,7 @@ static void on_connected(struct wsp_dial *dial)
     if (err == WSP_ERR_AGAIN)
         return;
     if (!err) {
-        note_round_trip(dial);
+        note_way(dial);
         err = say_hello(dial);
     }
     if (err) {
