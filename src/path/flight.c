@@ -59,7 +59,7 @@ static void free_copy(struct wsp_end *end, struct wsp_seg *seg)
         return;
     wsp_budget_give(end->config.replay, seg->length);
     end->stats.replay_bytes -= seg->length;
-    free(seg->copy);
+    wsp_spares_give(end->config.spares, seg->copy, seg->length);
     seg->copy = NULL;
 }
 

@@ -2,7 +2,6 @@
 /* Outgoing messages and control items: from the call to the moment nothing of them is left. */
 #include "path/end_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static struct wsp_tx *new_tx(struct wsp_end *end, uint8_t type)
@@ -144,7 +143,7 @@ static bool copy_tail(struct wsp_end *end, struct wsp_tx *tx)
         struct wsp_seg *seg = WSP_CONTAINER(node, struct wsp_seg, sibling);
         if (seg->length == 0)
             continue;
-        seg->copy = malloc(seg->length);
+        seg->copy = wsp_spares_take(end->config.spares, seg->length);
         if (!seg->copy)
             break;
         memcpy(seg->copy, seg->payload, seg->length);
@@ -158,7 +157,7 @@ static bool copy_tail(struct wsp_end *end, struct wsp_tx *tx)
             wsp_seg_unpin(end, seg);
             seg->payload = seg->copy;
         } else {
-            free(seg->copy);
+            wsp_spares_give(end->config.spares, seg->copy, seg->length);
             seg->copy = NULL;
         }
     }

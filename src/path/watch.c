@@ -179,6 +179,7 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
     for (unsigned i = 0; i < end->n_slots; i++)
         tend_slot(end, i, now_ns);
     tend_credit(end, now_ns);
+    wsp_spares_tick(end->config.spares, now_ns);
     bool has_work = wsp_ack_is_pressing(end, now_ns) || !wsp_list_is_empty(&end->replay) ||
                     !wsp_list_is_empty(&end->controls) || !wsp_list_is_empty(&end->heads) ||
                     !wsp_list_is_empty(&end->bulk) || end->n_nacks > 0 ||
