@@ -18,7 +18,7 @@
 #define GUESS_RTT_UNPACED_NS (1000 * WSP_NS_PER_US)
 #define GUESS_LONG_NS        (50 * WSP_NS_PER_MS)
 #define GUESS_MAX            128
-#define GUESS_MAX_PACED      32
+#define GUESS_MAX_PACED      16
 #define GUESS_BLIND          8                    /* while the round trip is not known */
 #define GUESS_BYTES          (UINT64_C(64) << 10) /* no more streams than pieces of this size */
 /* What more streams must bring, and fewer may cost, beyond the noise. */

@@ -490,7 +490,7 @@ START_TEST(a_first_number_fits_the_way_and_the_message)
 {
     ck_assert_uint_eq(guess(70 * WSP_NS_PER_MS, false, UINT64_C(1) << 26), 100);
     ck_assert_uint_eq(guess(200 * WSP_NS_PER_MS, false, UINT64_C(1) << 26), 128);
-    ck_assert_uint_eq(guess(200 * WSP_NS_PER_MS, true, UINT64_C(1) << 26), 32);
+    ck_assert_uint_eq(guess(200 * WSP_NS_PER_MS, true, UINT64_C(1) << 26), 16);
     ck_assert_uint_eq(guess(10 * WSP_NS_PER_MS, true, UINT64_C(1) << 26), 14);
     ck_assert_uint_eq(guess(30 * WSP_NS_PER_MS, false, UINT64_C(1) << 26), 30);
     ck_assert_uint_eq(guess(100 * WSP_NS_PER_MS, false, UINT64_C(1) << 18), 4);
