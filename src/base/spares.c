@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define SMALLEST_BYTES ((size_t)256)
+/* A large block may serve a need so many classes below its own, no more: owners count what they
+ * asked for, and at most four times that is held. */
+#define REACH 1
 
 struct wsp_spare {
     struct wsp_spare *next;
@@ -58,7 +61,7 @@ static struct header *header_of(void *block)
 
 static void free_block(unsigned class, void *block)
 {
-    free(is_large(class) && block ? header_of(block) : block);
+    free(is_large(class) ? header_of(block) : block);
 }
 
 /* Who needs larger blocks than before needs as many fewer small ones. */
@@ -73,9 +76,9 @@ static void free_smaller(struct wsp_spares *spares, unsigned class)
 static void *take_large(struct wsp_spares *spares, unsigned class)
 {
     spares->took_large = true;
-    for (unsigned larger = class; larger < WSP_SPARES_CLASSES; larger++)
-        if (spares->n[larger] > 0)
-            return pop(spares, larger);
+    for (unsigned fit = class; fit <= class + REACH && fit < WSP_SPARES_CLASSES; fit++)
+        if (spares->n[fit] > 0)
+            return pop(spares, fit);
     free_smaller(spares, class);
     struct header *header = malloc(sizeof *header + (SMALLEST_BYTES << class));
     if (!header)

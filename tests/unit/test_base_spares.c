@@ -97,6 +97,10 @@ START_TEST(other_sizes_use_the_same_memory)
     ck_assert_uint_eq(kept_bytes(&spares), all);
     use(&spares, 5, 400000);
     ck_assert_uint_eq(kept_bytes(&spares), all);
+    /* But a small need holds no block that is far too large. */
+    use(&spares, 1, 10000);
+    ck_assert_uint_gt(kept_bytes(&spares), all);
+    ck_assert_uint_lt(kept_bytes(&spares), all + 40000);
     wsp_spares_fini(&spares);
 }
 END_TEST
