@@ -394,6 +394,8 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns);
 /* Small things have the first stream for themselves. */
 bool wsp_steer_has_lane(const struct wsp_end *end);
 void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns);
+/* Bulk that flows fills the bottleneck with so much, bytes a second. */
+void wsp_steer_take_pace(struct wsp_end *end, double bps, uint64_t now_ns);
 /* The end is over: it sends nothing any more. */
 void wsp_steer_stop(struct wsp_end *end);
 /* Asks the kernels of the streams for bulk; sets rtt_ns, delivered_bytes and n. */

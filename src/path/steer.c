@@ -225,6 +225,12 @@ static void apply(struct wsp_end *end, uint64_t now_ns)
     choose_segments(end);
 }
 
+void wsp_steer_take_pace(struct wsp_end *end, double bps, uint64_t now_ns)
+{
+    wsp_tune_take_pace(&end->tune, bps, now_ns);
+    apply(end, now_ns);
+}
+
 void wsp_steer_stop(struct wsp_end *end)
 {
     end->steer_at_ns = WSP_TIME_NEVER;

@@ -4,7 +4,8 @@
  *
  * Pace. While the bottleneck's queue is not empty, what is delivered is what the bottleneck gives
  * us. The pace is held around that, so that a tenth of a round trip of queue stays (more where the
- * machine or the way pauses again and again); with none left it rises. A long queue that does not
+ * machine or the way pauses again and again); with none left it rises. It begins when a long queue
+ * has formed, or when young streams that the kernel held are let go. A long queue that does not
  * shrink although we hold back is somebody else's: then the pace is let go for a while, and the
  * kernel's congestion control finds our share. A short one may be a way that has become longer.
  *
@@ -157,5 +158,9 @@ uint64_t wsp_tune_interval_ns(uint64_t min_rtt_ns);
 
 /* Takes a reading; the choice may be another afterwards. */
 void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns);
+
+/* The bottleneck was seen to be full with this much, bytes a second, by others than readings: from
+ * now on the pace is ours, unless it is already, is set by hand, or has just been let go. */
+void wsp_tune_take_pace(struct wsp_tune *tune, double bps, uint64_t now_ns);
 
 #endif

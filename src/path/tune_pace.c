@@ -104,6 +104,23 @@ static void let_go(struct wsp_tune *tune, uint64_t now_ns)
     tune->let_go_until_ns = now_ns + tune->let_go_ns;
 }
 
+static void begin_pace(struct wsp_tune *tune, double bps)
+{
+    tune->is_paced = true;
+    tune->n_crowded = tune->n_clear = tune->n_paced = 0;
+    tune->capacity_bps = bps;
+    wsp_tune_way_reset(&tune->way, bps);
+}
+
+void wsp_tune_take_pace(struct wsp_tune *tune, double bps, uint64_t now_ns)
+{
+    if (tune->is_paced || tune->is_rate_fixed || now_ns < tune->let_go_until_ns)
+        return;
+    tune->peak_bps = larger(tune->peak_bps, bps);
+    begin_pace(tune, bps);
+    tune->rate_bps = bps;
+}
+
 /* A queue has formed and deliveries do not grow any more: from now on the pace is ours. */
 static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, uint64_t now_ns)
 {
@@ -111,10 +128,7 @@ static void watch_for_queue(struct wsp_tune *tune, bool is_crowded, double bps, 
     tune->n_crowded = is_crowded && !is_growing ? tune->n_crowded + 1 : 0;
     if (tune->n_crowded < 2 || now_ns < tune->let_go_until_ns)
         return;
-    tune->is_paced = true;
-    tune->n_crowded = tune->n_clear = tune->n_paced = 0;
-    tune->capacity_bps = tune->peak_bps;
-    wsp_tune_way_reset(&tune->way, tune->peak_bps);
+    begin_pace(tune, tune->peak_bps);
 }
 
 /* Whether what was delivered is what the bottleneck gives. It is not in a pause, nor if it is

@@ -56,6 +56,9 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
     if (now_ns < end->look_at_ns)
         return;
     if (!wsp_brake_is_needed(&end->brake, now_ns)) {
+        /* Let go, all of them would fill the queue before our pace is found. */
+        if (end->brake.held_bps > 0)
+            wsp_steer_take_pace(end, end->brake.best_bps, now_ns);
         wsp_young_stop(end);
         return;
     }

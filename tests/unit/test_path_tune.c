@@ -228,6 +228,41 @@ START_TEST(a_queue_of_others_is_not_held_back_for)
 }
 END_TEST
 
+/* Streams that could send more than it takes do not fill its queue first. */
+START_TEST(a_bottleneck_that_is_known_is_not_found_by_its_queue)
+{
+    for (int is_known = 0; is_known < 2; is_known++) {
+        struct way way = begin(100, 120 * MB, 15 * MB);
+        if (is_known)
+            wsp_tune_take_pace(&tune, 0.9 * 120 * MB, way.now_ns);
+        double most_bytes = 0;
+        for (unsigned i = 0; i < 20; i++) {
+            pass(&way);
+            most_bytes = larger(most_bytes, way.queue_bytes);
+        }
+        double part = most_bytes / (way.capacity_bps * way.base_ns / (double)WSP_NS_PER_S);
+        ck_assert(is_known ? part < 0.3 : part > 0.9);
+        ck_assert(run(&way, 20, NULL) > 0.95 * 120 * MB);
+    }
+}
+END_TEST
+
+START_TEST(a_pace_that_has_been_let_go_or_set_is_not_taken)
+{
+    struct way way = begin(30, 120 * MB, 60 * MB);
+    way.foreign_bps = 130 * MB; /* fills the queue whatever we do */
+    run(&way, 15, NULL);
+    ck_assert_int_eq((int)tune.rate_bps, 0);
+    wsp_tune_take_pace(&tune, 60 * MB, way.now_ns);
+    ck_assert_int_eq((int)tune.rate_bps, 0);
+    way = begin(30, 120 * MB, 60 * MB);
+    tune.rate_bps = 50 * MB;
+    tune.is_rate_fixed = true;
+    wsp_tune_take_pace(&tune, 60 * MB, way.now_ns);
+    ck_assert_int_eq((int)(tune.rate_bps / MB), 50);
+}
+END_TEST
+
 START_TEST(a_bottleneck_that_widens_is_found)
 {
     struct way way = begin(30, 60 * MB, 60 * MB);
@@ -510,6 +545,8 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
     tcase_add_test(cases, a_queue_of_others_is_not_held_back_for);
+    tcase_add_test(cases, a_bottleneck_that_is_known_is_not_found_by_its_queue);
+    tcase_add_test(cases, a_pace_that_has_been_let_go_or_set_is_not_taken);
     tcase_add_test(cases, a_bottleneck_that_widens_is_found);
     tcase_add_loop_test(cases, a_cut_does_not_slow_down, 0, 3);
     tcase_add_test(cases, what_our_sockets_held_is_not_others);

@@ -77,11 +77,17 @@ static void on_lost(void *user, wsp_err err)
 static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
 {
     const struct party *p = user;
-    *sample = (struct wsp_stream_sample){.rtt_ns = 2 * WAY_NS,
+    *sample = (struct wsp_stream_sample){.rtt_ns = 2 * WAY_NS + p->queue_ns,
+                                         .delivered_bytes = p->delivered_bytes,
                                          .pace_bps = p->pace_bps[index],
                                          .n_sent = p->n_packets,
                                          .n_sent_again = p->n_again};
     return true;
+}
+
+static void on_hold(void *user, unsigned index, uint64_t bps)
+{
+    ((struct party *)user)->held_bps[index] = bps;
 }
 
 static const struct wsp_end_handler handler = {
@@ -93,6 +99,7 @@ static const struct wsp_end_handler handler = {
     .want_reset = on_want_reset,
     .want_stream = on_want_stream,
     .sample = on_sample,
+    .hold = on_hold,
     .unpin = on_unpin,
     .sink = on_sink,
     .closed = on_closed,
@@ -109,6 +116,7 @@ static void open_party(int id, const struct ends_options *options)
         .streams_max = N_STREAMS,
         .streams_first = options->n_first,
         .tunes_streams = options->is_tuned,
+        .tunes_pace = options->is_paced,
         .streams_guess = options->guess,
         .pair = options->machine,
         .segment_bytes = 4096,
@@ -205,7 +213,8 @@ void ends_open(const struct ends_options *options)
 
 static void setup(unsigned n, bool is_tuned)
 {
-    ends_open(&(struct ends_options){is_tuned, .n_first = N_STREAMS, .guess = N_STREAMS});
+    ends_open(
+        &(struct ends_options){.is_tuned = is_tuned, .n_first = N_STREAMS, .guess = N_STREAMS});
     for (unsigned i = 0; i < n; i++)
         ends_join(i, 1, true);
     ends_settle();

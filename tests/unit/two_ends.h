@@ -22,10 +22,14 @@ struct party {
     uint32_t wanted[N_STREAMS];
     uint64_t pace_bps[N_STREAMS]; /* as the kernels tell it */
     uint64_t n_packets, n_again;  /* ... of each stream */
+    uint64_t delivered_bytes;     /* ... likewise */
+    uint64_t queue_ns;            /* ... what round trips are longer by */
+    uint64_t held_bps[N_STREAMS]; /* what it had its kernels hold them to */
 };
 
 struct ends_options {
     bool is_tuned;            /* finds its number of streams itself */
+    bool is_paced;            /* ... and its pace */
     unsigned n_first, guess;  /* streams at once; with more than a little to send, 0: by the way */
     struct wsp_pair *machine; /* what its paths share, or NULL */
 };
