@@ -246,6 +246,7 @@ struct wsp_end {
     uint64_t bytes_acked;
     uint64_t release_at_ns;      /* when the pace lets more out; NEVER: it does not hold back */
     uint64_t bulk_ns;            /* when bulk was last cut */
+    uint64_t burst_ns;           /* since when without a pause */
     uint64_t bulk_bytes;         /* cut so far */
     unsigned n_up_bulk;          /* streams up when it was last cut */
     uint64_t rtt_ns, min_rtt_ns; /* of the streams: the middle now, the least of late */

@@ -16,6 +16,8 @@
 #define IDLE_NS (10 * WSP_NS_PER_S)
 /* The least round trip is that of so long, or twice as long. */
 #define LEAST_NS (60 * WSP_NS_PER_S)
+/* Without bulk for so long, or a round trip, a burst is over. */
+#define GAP_NS (100 * WSP_NS_PER_MS)
 /* A path without bulk is measured no more after this. */
 #define PAUSE_NS WSP_NS_PER_S
 /* So many segments in an interval, unless that takes longer than this. */
@@ -248,6 +250,7 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     sums.reading.is_backlogged = !end->is_starved && !wsp_list_is_empty(&end->bulk);
     sums.reading.is_held = end->was_held;
     sums.reading.is_kernel_pacing = end->is_kernel_pacing;
+    sums.reading.burst_ns = now_ns - end->burst_ns;
     read_streams(end, &sums);
     end->tune.n_max =
         wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
@@ -272,7 +275,10 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
 
 void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
 {
+    uint64_t gap_ns = end->min_rtt_ns > GAP_NS ? end->min_rtt_ns : GAP_NS;
     wsp_pacer_take(&end->pacer, length);
+    if (end->steer_at_ns == WSP_TIME_NEVER || now_ns - end->bulk_ns > gap_ns)
+        end->burst_ns = now_ns;
     end->bulk_ns = now_ns;
     end->bulk_bytes += length;
     end->n_up_bulk = end->n_up;

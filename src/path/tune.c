@@ -30,6 +30,8 @@
 #define DOWN_WINDOWS_MOST 20
 #define SURE              0.01
 #define MEAN_OVER         24
+/* Fewer are tried only while bulk flows for longer than this. */
+#define STEADY_NS (3 * WSP_NS_PER_S)
 /* Young streams are faster than they will be, or slower: fewer are not held against them, nor more
  * against those that the kernel paces, which open up by themselves. */
 #define YOUNG_NS (3 * WSP_NS_PER_S)
@@ -229,7 +231,7 @@ static void try_another(struct wsp_tune *tune, double bps, double again,
         unsigned n = 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
         begin_trial(tune, WSP_TRIAL_UP, n, bps, reading, now_ns);
     } else if (is_full && tune->n > 1 && now_ns >= tune->down_from_ns &&
-               tune->windows.n >= DOWN_WINDOWS) {
+               reading->burst_ns >= STEADY_NS && tune->windows.n >= DOWN_WINDOWS) {
         /* Not against this number alone: small costs of many steps would add up. */
         begin_trial(tune, WSP_TRIAL_DOWN, tune->n * 3 / 5 ? tune->n * 3 / 5 : 1, tune->top_bps,
                     reading, now_ns);
@@ -290,6 +292,8 @@ void wsp_tune_step(struct wsp_tune *tune, const struct wsp_reading *reading, uin
         tune->trial = WSP_TRIAL_NONE;
         change(tune, tune->n_max, reading, now_ns);
     }
+    if (tune->trial == WSP_TRIAL_DOWN && reading->burst_ns < STEADY_NS)
+        take_back(tune, reading, now_ns);
     if (tune->young_until_ns == 0)
         tune->young_until_ns = now_ns + YOUNG_NS;
     bool is_full = wsp_tune_pace(tune, reading, now_ns);

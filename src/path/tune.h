@@ -10,8 +10,9 @@
  * kernel's congestion control finds our share. A short one may be a way that has become longer.
  *
  * Number. While the bottleneck is not full, more streams are tried, and kept if they deliver more;
- * while it is full, fewer are, and kept if they deliver as much. What did not help is not tried
- * again for a while, each time for longer. */
+ * while it is full, fewer are, and kept if they deliver as much; but not where bulk comes in short
+ * bursts, whose ends are the sooner through the more streams share what is lost there. What did not
+ * help is not tried again for a while, each time for longer. */
 #ifndef WSP_PATH_TUNE_H
 #define WSP_PATH_TUNE_H
 
@@ -59,6 +60,7 @@ struct wsp_reading {
     double receiver_share; /* of the time, that the receiver's window was full */
     double evenness;       /* slowest stream over fastest, 0 to 1 */
     double equal_bps;      /* an equal part of what the paths to that site take; 0: alone */
+    uint64_t burst_ns;     /* for so long bulk has flowed without a pause */
 };
 
 enum wsp_trial { WSP_TRIAL_NONE, WSP_TRIAL_UP, WSP_TRIAL_DOWN };

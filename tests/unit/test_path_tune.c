@@ -22,6 +22,7 @@ struct way {
     double queue_bytes;
     double equal_bps; /* told by the pair */
     bool is_kernel_pacing;
+    bool pauses; /* again and again, so that no burst is long */
     uint64_t now_ns;
 };
 
@@ -65,6 +66,7 @@ static double pass(struct way *way)
         .is_backlogged = true,
         .is_held = is_held,
         .is_kernel_pacing = way->is_kernel_pacing,
+        .burst_ns = way->pauses ? WSP_NS_PER_S : way->now_ns,
         .equal_bps = way->equal_bps};
     wsp_tune_step(&tune, &reading, way->now_ns);
     return ours;
@@ -168,6 +170,26 @@ START_TEST(streams_that_are_not_needed_are_given_up)
     ck_assert_uint_gt(tune.n, 4);
     run(&way, 30, NULL);
     ck_assert(tune.n >= 2 && tune.n <= 4);
+}
+END_TEST
+
+START_TEST(bursts_keep_their_streams)
+{
+    struct way way = begin(30, 120 * MB, 80 * MB);
+    way.pauses = true;
+    unsigned n = tune.n;
+    while (way.now_ns < 30 * WSP_NS_PER_S) {
+        pass(&way);
+        ck_assert_uint_eq(tune.n, n);
+    }
+    /* ... also when a trial has begun. */
+    way.pauses = false;
+    while (tune.trial != WSP_TRIAL_DOWN && way.now_ns < 60 * WSP_NS_PER_S)
+        pass(&way);
+    ck_assert_uint_lt(tune.n, n);
+    way.pauses = true;
+    pass(&way);
+    ck_assert_uint_eq(tune.n, n);
 }
 END_TEST
 
@@ -541,6 +563,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
     tcase_add_test(cases, streams_that_the_kernel_opens_up_are_given_time);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
+    tcase_add_test(cases, bursts_keep_their_streams);
     tcase_add_test(cases, noise_neither_keeps_what_is_not_needed_nor_hides_what_it_costs);
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
     tcase_add_test(cases, more_streams_are_not_kept_where_they_bring_nothing);
