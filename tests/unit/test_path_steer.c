@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Streams that come up and fill the way: their kernels hold them, then the pace is ours. */
+/* Tuning put to work: young streams are held by their kernels and let go, and what comes in bursts
+ * keeps its streams. */
 #include "two_ends.h"
 #include "unit.h"
 
@@ -14,6 +15,13 @@ static uint64_t paced_bps(void)
     return (uint64_t)tuning.pace_bps;
 }
 
+static void let_pass(uint64_t ns)
+{
+    now += ns;
+    for (int id = 0; id < 2; id++)
+        wsp_end_tick(parties[id].end, now);
+}
+
 /* Bulk for so many steps; returns whether the first stream was held. */
 static bool flow(unsigned n_steps)
 {
@@ -24,17 +32,16 @@ static bool flow(unsigned n_steps)
         wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
         ends_settle();
         parties[0].delivered_bytes += EACH;
-        now += STEP_NS;
-        for (int id = 0; id < 2; id++)
-            wsp_end_tick(parties[id].end, now);
+        let_pass(STEP_NS);
         is_held |= parties[0].held_bps[0] > 0;
     }
     return is_held;
 }
 
-static void begin(bool is_paced)
+static void begin(bool is_tuned, bool is_paced)
 {
-    ends_open(&(struct ends_options){.is_paced = is_paced, .n_first = N_STREAMS});
+    ends_open(&(struct ends_options){
+        .is_tuned = is_tuned, .is_paced = is_paced, .n_first = N_STREAMS, .guess = N_STREAMS});
     for (unsigned i = 0; i < N_STREAMS; i++)
         ends_join(i, 1, true);
     ends_settle();
@@ -42,7 +49,7 @@ static void begin(bool is_paced)
 
 START_TEST(when_they_are_let_go_the_pace_is_what_went_through)
 {
-    begin(true);
+    begin(false, true);
     ck_assert(!flow(20));
     parties[0].queue_ns = QUEUE_NS;
     flow(8);
@@ -60,7 +67,7 @@ END_TEST
 
 START_TEST(where_none_is_held_the_pace_is_not_ours)
 {
-    begin(true);
+    begin(false, true);
     ck_assert(!flow(120));
     ck_assert_uint_eq(paced_bps(), 0);
     ends_teardown();
@@ -69,7 +76,7 @@ END_TEST
 
 START_TEST(a_pace_by_hand_holds_nobody)
 {
-    begin(false);
+    begin(false, false);
     flow(20);
     parties[0].queue_ns = QUEUE_NS;
     ck_assert(!flow(100));
@@ -78,9 +85,54 @@ START_TEST(a_pace_by_hand_holds_nobody)
 }
 END_TEST
 
+/* A step in which each stream sends one frame, and there is always more to send. */
+static void drip(unsigned *n_messages)
+{
+    for (; *n_messages < parties[0].n_sent + 3; ++*n_messages)
+        ends_send(0, data, sizeof data, 0);
+    for (unsigned i = 0; i < N_STREAMS; i++) {
+        struct wsp_out out;
+        unsigned n_arrived = parties[1].n_arrived;
+        if (!ends_pull(0, i, &out))
+            continue;
+        ck_assert_int_eq(ends_hand_over(1, i, &out, false), WSP_OK);
+        wsp_end_written(parties[0].end, i, now);
+        if (parties[1].n_arrived > n_arrived)
+            wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+    }
+    ends_carry(1);
+    parties[0].delivered_bytes += EACH;
+}
+
+/* The least number of streams that bulk had in ten seconds beside a queue. */
+static unsigned least_streams(bool pauses)
+{
+    unsigned n_messages = 0, least = N_STREAMS;
+    begin(true, true);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct wsp_end_tuning tuning;
+        parties[0].queue_ns = i < 20 ? 0 : QUEUE_NS;
+        drip(&n_messages);
+        let_pass(pauses && i % 50 == 0 ? 15 * STEP_NS : STEP_NS);
+        wsp_end_get_tuning(parties[0].end, &tuning);
+        least = tuning.n_streams < least ? tuning.n_streams : least;
+    }
+    ends_settle();
+    ends_teardown();
+    return least;
+}
+
+START_TEST(bulk_in_bursts_keeps_its_streams)
+{
+    ck_assert_uint_lt(least_streams(false), N_STREAMS);
+    ck_assert_uint_eq(least_streams(true), N_STREAMS);
+}
+END_TEST
+
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, when_they_are_let_go_the_pace_is_what_went_through);
     tcase_add_test(cases, where_none_is_held_the_pace_is_not_ours);
     tcase_add_test(cases, a_pace_by_hand_holds_nobody);
+    tcase_add_test(cases, bulk_in_bursts_keeps_its_streams);
 }
