@@ -251,6 +251,7 @@ struct wsp_end {
     unsigned n_up_bulk;          /* streams up when it was last cut */
     uint64_t rtt_ns, min_rtt_ns; /* of the streams: the middle now, the least of late */
     uint64_t least_now_ns, least_before_ns, least_since_ns;
+    bool is_least_known; /* by more than single packets */
     struct wsp_brake brake;
     uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */

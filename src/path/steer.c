@@ -168,8 +168,26 @@ static void read_streams(struct wsp_end *end, struct sums *sums)
     reading->receiver_share /= sums->n;
     reading->evenness = sums->most > 0 ? sums->least / sums->most : 0;
     end->rtt_ns = reading->rtt_ns = middle(sums->rtts, sums->n);
-    note_round_trip(end, end->rtt_ns, end->now_ns);
-    reading->min_rtt_ns = end->min_rtt_ns;
+}
+
+/* Of single packets, and of streams that have sent few, the least is the luckiest where round trips
+ * differ by themselves: it counts only until an interval in which most streams were up. */
+static void note_interval(struct wsp_end *end, struct sums *sums, uint64_t now_ns)
+{
+    if (sums->n == 0)
+        return;
+    if (!end->is_least_known && 2 * sums->n >= end->n_used) {
+        end->least_now_ns = end->least_before_ns = 0;
+        end->is_least_known = true;
+    }
+    note_round_trip(end, end->rtt_ns, now_ns);
+    sums->reading.min_rtt_ns = end->min_rtt_ns;
+}
+
+static void note_first_look(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns)
+{
+    if (!end->is_least_known)
+        note_round_trip(end, rtt_ns, now_ns);
 }
 
 void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look)
@@ -252,6 +270,7 @@ static void measure(struct wsp_end *end, uint64_t now_ns)
     sums.reading.is_kernel_pacing = end->is_kernel_pacing;
     sums.reading.burst_ns = now_ns - end->burst_ns;
     read_streams(end, &sums);
+    note_interval(end, &sums, now_ns);
     end->tune.n_max =
         wsp_pair_part(end->config.streams_max, wsp_pair_others(end->config.pair, end->is_counted));
     sums.reading.equal_bps = wsp_pair_equal_bps(end->config.pair);
@@ -288,6 +307,8 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     end->is_counted = true;
     struct sums first = {0}; /* where counts stand */
     read_streams(end, &first);
+    if (first.n > 0)
+        note_first_look(end, end->rtt_ns, now_ns);
     begin_interval(end, now_ns);
     wsp_young_flow(end, now_ns);
 }
@@ -337,7 +358,7 @@ void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns)
 {
     if (end->stats.rtt_ns == 0)
         end->stats.rtt_ns = rtt_ns;
-    note_round_trip(end, rtt_ns, now_ns);
+    note_first_look(end, rtt_ns, now_ns);
     if (end->demand_bytes && end->tune.goodput_bps <= 0)
         wsp_steer_demand(end, end->demand_bytes, now_ns);
 }

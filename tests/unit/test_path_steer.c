@@ -85,6 +85,27 @@ START_TEST(a_pace_by_hand_holds_nobody)
 }
 END_TEST
 
+static uint64_t least_round_trip(void)
+{
+    struct wsp_end_tuning tuning;
+    wsp_end_get_tuning(parties[0].end, &tuning);
+    return tuning.min_rtt_ns;
+}
+
+START_TEST(a_lucky_packet_does_not_make_a_queue_of_all_others)
+{
+    begin(true, true);
+    wsp_end_hint_rtt(parties[0].end, WAY_NS, now);
+    ck_assert_uint_eq(least_round_trip(), WAY_NS);
+    flow(20);
+    ck_assert_uint_eq(least_round_trip(), 2 * WAY_NS);
+    wsp_end_hint_rtt(parties[0].end, WAY_NS, now);
+    flow(20);
+    ck_assert_uint_eq(least_round_trip(), 2 * WAY_NS);
+    ends_teardown();
+}
+END_TEST
+
 /* A step in which each stream sends one frame, and there is always more to send. */
 static void drip(unsigned *n_messages)
 {
@@ -134,5 +155,6 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, when_they_are_let_go_the_pace_is_what_went_through);
     tcase_add_test(cases, where_none_is_held_the_pace_is_not_ours);
     tcase_add_test(cases, a_pace_by_hand_holds_nobody);
+    tcase_add_test(cases, a_lucky_packet_does_not_make_a_queue_of_all_others);
     tcase_add_test(cases, bulk_in_bursts_keeps_its_streams);
 }
