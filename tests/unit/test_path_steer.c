@@ -8,11 +8,16 @@
 #define QUEUE_NS (5 * WSP_NS_PER_MS) /* a queue, but none that makes the pace ours by itself */
 #define EACH     60000               /* bytes of a step that each stream delivers */
 
-static uint64_t paced_bps(void)
+static struct wsp_end_tuning chosen(void)
 {
     struct wsp_end_tuning tuning;
     wsp_end_get_tuning(parties[0].end, &tuning);
-    return (uint64_t)tuning.pace_bps;
+    return tuning;
+}
+
+static uint64_t paced_bps(void)
+{
+    return (uint64_t)chosen().pace_bps;
 }
 
 static void let_pass(uint64_t ns)
@@ -85,23 +90,16 @@ START_TEST(a_pace_by_hand_holds_nobody)
 }
 END_TEST
 
-static uint64_t least_round_trip(void)
-{
-    struct wsp_end_tuning tuning;
-    wsp_end_get_tuning(parties[0].end, &tuning);
-    return tuning.min_rtt_ns;
-}
-
 START_TEST(a_lucky_packet_does_not_make_a_queue_of_all_others)
 {
     begin(true, true);
     wsp_end_hint_rtt(parties[0].end, WAY_NS, now);
-    ck_assert_uint_eq(least_round_trip(), WAY_NS);
+    ck_assert_uint_eq(chosen().min_rtt_ns, WAY_NS);
     flow(20);
-    ck_assert_uint_eq(least_round_trip(), 2 * WAY_NS);
+    ck_assert_uint_eq(chosen().min_rtt_ns, 2 * WAY_NS);
     wsp_end_hint_rtt(parties[0].end, WAY_NS, now);
     flow(20);
-    ck_assert_uint_eq(least_round_trip(), 2 * WAY_NS);
+    ck_assert_uint_eq(chosen().min_rtt_ns, 2 * WAY_NS);
     ends_teardown();
 }
 END_TEST
@@ -131,12 +129,11 @@ static unsigned least_streams(bool pauses)
     unsigned n_messages = 0, least = N_STREAMS;
     begin(true, true);
     for (unsigned i = 0; i < 1000; i++) {
-        struct wsp_end_tuning tuning;
         parties[0].queue_ns = i < 20 ? 0 : QUEUE_NS;
         drip(&n_messages);
         let_pass(pauses && i % 50 == 0 ? 15 * STEP_NS : STEP_NS);
-        wsp_end_get_tuning(parties[0].end, &tuning);
-        least = tuning.n_streams < least ? tuning.n_streams : least;
+        unsigned n = chosen().n_streams;
+        least = n < least ? n : least;
     }
     ends_settle();
     ends_teardown();
