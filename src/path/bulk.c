@@ -21,7 +21,7 @@ static struct wsp_seg *cut_more(struct wsp_end *end, struct wsp_tx *tx, uint64_t
 bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index)
 {
     const struct wsp_slot *slot = end->slots[index];
-    return slot->is_up && !slot->is_suspect && wsp_steer_carries_bulk(end, index);
+    return slot->is_up && !slot->is_suspect && wsp_lane_is_for_bulk(end, index);
 }
 
 /* What of a message may be cut in one piece: none crosses the prefix, so that each is charged or
@@ -102,11 +102,11 @@ static bool is_too_late(const struct wsp_end *end, unsigned index, uint64_t leng
 {
     struct wsp_stream_sample now;
     double rate_bps = others->rate_bps + end->slots[index]->meter.rate_bps;
-    if (end->min_rtt_ns < WSP_TUNE_NEAR_NS || others->n_streams == 0 ||
+    if (end->rtt.min_ns < WSP_TUNE_NEAR_NS || others->n_streams == 0 ||
         !is_ending(end, rate_bps, left) || !end->config.handler->sample ||
         !end->config.handler->sample(end->config.user, index, &now) || now.pace_bps == 0)
         return false;
-    double queued_ns = end->lag_ns > end->min_rtt_ns ? (double)(end->lag_ns - end->min_rtt_ns) : 0;
+    double queued_ns = end->lag_ns > end->rtt.min_ns ? (double)(end->lag_ns - end->rtt.min_ns) : 0;
     double own_ns =
         (double)(now.unsent_bytes + length) * (double)WSP_NS_PER_S / (double)now.pace_bps;
     double theirs_ns = (double)left * (double)WSP_NS_PER_S / others->rate_bps;
@@ -169,9 +169,9 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
     } else {
         length = bulk_length(end, uncut(tx));
         if (has_its_part(end, tx, &end->slots[index]->meter, length)) {
-            bool is_near = end->min_rtt_ns < WSP_ACK_DELAY_NS;
+            bool is_near = end->rtt.min_ns < WSP_ACK_DELAY_NS;
             /* By then it may have been acknowledged. */
-            wsp_end_arm(end, now_ns + (is_near ? WSP_ACK_DELAY_NS : end->min_rtt_ns));
+            wsp_end_arm(end, now_ns + (is_near ? WSP_ACK_DELAY_NS : end->rtt.min_ns));
             return NULL;
         }
         if (!may_take_bulk(end, index, length, now_ns))

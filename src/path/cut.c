@@ -120,7 +120,7 @@ static bool is_lanes(const struct wsp_end *end, unsigned index)
 {
     const struct wsp_slot *lane = end->slots[0];
     bool is_held_up = lane->is_writing && lane->is_writing_bulk;
-    return index > 0 && wsp_steer_has_lane(end) && !is_held_up &&
+    return index > 0 && wsp_lane_is_kept(end) && !is_held_up &&
            lane->meter.in_flight_bytes < WSP_SEGMENT_LEAST;
 }
 

@@ -22,6 +22,7 @@
 #include "path/pacer.h"
 #include "path/plant.h"
 #include "path/reorder.h"
+#include "path/rtt.h"
 #include "path/stripe.h"
 #include "path/tune.h"
 
@@ -244,14 +245,12 @@ struct wsp_end {
     uint64_t interval_ns;    /* since when it is measured */
     uint64_t interval_acked; /* bytes_acked at that time */
     uint64_t bytes_acked;
-    uint64_t release_at_ns;      /* when the pace lets more out; NEVER: it does not hold back */
-    uint64_t bulk_ns;            /* when bulk was last cut */
-    uint64_t burst_ns;           /* since when without a pause */
-    uint64_t bulk_bytes;         /* cut so far */
-    unsigned n_up_bulk;          /* streams up when it was last cut */
-    uint64_t rtt_ns, min_rtt_ns; /* of the streams: the middle now, the least of late */
-    uint64_t least_now_ns, least_before_ns, least_since_ns;
-    bool is_least_known; /* by more than single packets */
+    uint64_t release_at_ns; /* when the pace lets more out; NEVER: it does not hold back */
+    uint64_t bulk_ns;       /* when bulk was last cut */
+    uint64_t burst_ns;      /* since when without a pause */
+    uint64_t bulk_bytes;    /* cut so far */
+    unsigned n_up_bulk;     /* streams up when it was last cut */
+    struct wsp_rtt rtt;
     struct wsp_brake brake;
     uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
@@ -389,19 +388,26 @@ void wsp_slot_ask(struct wsp_end *end, unsigned index, uint64_t now_ns);
 void wsp_steer_open(struct wsp_end *end);
 /* A message of this length is to be sent. */
 void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns);
-bool wsp_steer_carries_bulk(const struct wsp_end *end, unsigned index);
 /* May bulk be cut now, and for this stream? */
 bool wsp_steer_may_cut(struct wsp_end *end, unsigned index, uint64_t now_ns);
 void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns);
-/* Small things have the first stream for themselves. */
-bool wsp_steer_has_lane(const struct wsp_end *end);
 void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns);
 /* Bulk that flows fills the bottleneck with so much, bytes a second. */
 void wsp_steer_take_pace(struct wsp_end *end, double bps, uint64_t now_ns);
 /* The end is over: it sends nothing any more. */
 void wsp_steer_stop(struct wsp_end *end);
-/* Asks the kernels of the streams for bulk; sets rtt_ns, delivered_bytes and n. */
-void wsp_steer_look(const struct wsp_end *end, struct wsp_look *look);
+
+/* lane.c */
+/* Have small things the first stream for themselves? */
+bool wsp_lane_is_kept(const struct wsp_end *end);
+bool wsp_lane_is_for_bulk(const struct wsp_end *end, unsigned index);
+
+/* reading.c: asks the kernels */
+/* Sets what went on since the last time, and end->rtt.ns. Returns how many streams for bulk told:
+ * of none, only the bytes that were acknowledged are known. */
+unsigned wsp_reading_take(struct wsp_end *end, struct wsp_reading *reading);
+/* Asks the streams for bulk; sets rtt_ns, delivered_bytes and n. */
+void wsp_reading_look(const struct wsp_end *end, struct wsp_look *look);
 
 /* young.c: young streams are kept from running the bottleneck over (brake.h) */
 void wsp_young_up(struct wsp_end *end, uint64_t now_ns);   /* a stream came up */

@@ -67,9 +67,9 @@ static uint64_t sent_since(const struct wsp_end *end, uint64_t since_ns)
 void wsp_hedge_end(struct wsp_end *end, uint64_t now_ns)
 {
     uint64_t most = (end->bulk_bytes - end->hedge.bulk_bytes) / COPIED_PART;
-    uint64_t span_ns = end->min_rtt_ns / 2;
+    uint64_t span_ns = end->rtt.min_ns / 2;
     end->hedge.bulk_bytes = end->bulk_bytes;
-    if (end->min_rtt_ns < WSP_TUNE_NEAR_NS || wsp_young_are(end, now_ns) ||
+    if (end->rtt.min_ns < WSP_TUNE_NEAR_NS || wsp_young_are(end, now_ns) ||
         !is_worth_it(&end->hedge, most))
         return;
     uint64_t late_bytes = sent_since(end, now_ns - span_ns);

@@ -104,7 +104,7 @@ static bool is_promising(const struct wsp_end *end, unsigned index, const struct
 static uint64_t race_slot(struct wsp_end *end, unsigned index, struct limits limits,
                           uint64_t now_ns)
 {
-    if (is_all_cut(end) && end->min_rtt_ns >= WSP_TUNE_NEAR_NS && !wsp_young_are(end, now_ns))
+    if (is_all_cut(end) && end->rtt.min_ns >= WSP_TUNE_NEAR_NS && !wsp_young_are(end, now_ns))
         race_unsent(end, index);
     WSP_LIST_EACH_SAFE(node, &end->slots[index]->under_way)
     {

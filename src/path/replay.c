@@ -9,7 +9,7 @@ static bool may_carry(const struct wsp_end *end, unsigned index, const struct ws
     const struct wsp_slot *slot = end->slots[index];
     if (!slot->is_up || slot->is_suspect || seg->avoids == (int)index)
         return false;
-    return seg->type != WSP_FRAME_DATA || wsp_steer_carries_bulk(end, index);
+    return seg->type != WSP_FRAME_DATA || wsp_lane_is_for_bulk(end, index);
 }
 
 static bool is_idle(const struct wsp_slot *slot)

@@ -16,7 +16,7 @@ static void apply(struct wsp_end *end)
 static bool can_hold(const struct wsp_end *end)
 {
     return end->config.tunes_pace && end->config.handler->sample && end->config.handler->hold &&
-           end->min_rtt_ns >= WSP_TUNE_NEAR_NS;
+           end->rtt.min_ns >= WSP_TUNE_NEAR_NS;
 }
 
 bool wsp_young_are(const struct wsp_end *end, uint64_t now_ns)
@@ -62,12 +62,12 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
         wsp_young_stop(end);
         return;
     }
-    struct wsp_look look = {.min_rtt_ns = end->min_rtt_ns,
-                            .is_flowing = now_ns - end->bulk_ns < end->min_rtt_ns,
-                            .standing_ns = wsp_tune_standing_ns(&end->tune, end->min_rtt_ns)};
-    wsp_steer_look(end, &look);
+    struct wsp_look look = {.min_rtt_ns = end->rtt.min_ns,
+                            .is_flowing = now_ns - end->bulk_ns < end->rtt.min_ns,
+                            .standing_ns = wsp_tune_standing_ns(&end->tune, end->rtt.min_ns)};
+    wsp_reading_look(end, &look);
     wsp_brake_look(&end->brake, &look, now_ns);
     if (end->brake.held_bps > 0)
         apply(end);
-    end->look_at_ns = now_ns + wsp_brake_interval_ns(end->min_rtt_ns);
+    end->look_at_ns = now_ns + wsp_brake_interval_ns(end->rtt.min_ns);
 }
