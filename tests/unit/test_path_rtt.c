@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The least round trip: lucky packets count until there is better, and what is long ago does not.
- */
+/* The least round trip: lucky packets count until there is better; what is long ago does not. */
 #include "unit.h"
 
 #include "base/clock.h"
