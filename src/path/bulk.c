@@ -20,8 +20,7 @@ static struct wsp_seg *cut_more(struct wsp_end *end, struct wsp_tx *tx, uint64_t
 
 bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index)
 {
-    const struct wsp_slot *slot = end->slots[index];
-    return slot->is_up && !slot->is_suspect && wsp_lane_is_for_bulk(end, index);
+    return wsp_slot_is_sound(end->slots[index]) && wsp_lane_is_for_bulk(end, index);
 }
 
 /* What of a message may be cut in one piece: none crosses the prefix, so that each is charged or

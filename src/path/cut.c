@@ -178,7 +178,7 @@ static bool is_spared(const struct wsp_end *end, unsigned index)
     if (!end->slots[index]->is_suspect)
         return false;
     for (unsigned i = 0; i < end->n_slots; i++)
-        if (end->slots[i]->is_up && !end->slots[i]->is_suspect)
+        if (wsp_slot_is_sound(end->slots[i]))
             return true;
     return false;
 }

@@ -369,6 +369,11 @@ bool wsp_ack_is_pressing(const struct wsp_end *end, uint64_t now_ns);
 void wsp_ack_fill(struct wsp_end *end, struct wsp_frame *frame);
 
 /* slot.c */
+static inline bool wsp_slot_is_sound(const struct wsp_slot *slot)
+{
+    return slot->is_up && !slot->is_suspect;
+}
+
 /* Makes the slots below n, if memory allows. */
 bool wsp_slot_grow(struct wsp_end *end, unsigned n);
 /* How many streams there should be: what either side needs. */

@@ -6,16 +6,11 @@
 /* With so many streams up, the first is left to what is small. */
 #define LANE_STREAMS 4
 
-static bool is_sound(const struct wsp_slot *slot)
-{
-    return slot->is_up && !slot->is_suspect;
-}
-
 /* Is one of those for bulk sound, from this one on? */
 static bool is_any_used_sound(const struct wsp_end *end, unsigned from)
 {
     for (unsigned i = from; i < end->n_used && i < end->n_slots; i++)
-        if (is_sound(end->slots[i]))
+        if (wsp_slot_is_sound(end->slots[i]))
             return true;
     return false;
 }
@@ -23,7 +18,7 @@ static bool is_any_used_sound(const struct wsp_end *end, unsigned from)
 bool wsp_lane_is_kept(const struct wsp_end *end)
 {
     return end->config.tunes_streams && end->n_used >= LANE_STREAMS && end->n_up >= LANE_STREAMS &&
-           is_sound(end->slots[0]) && is_any_used_sound(end, 1);
+           wsp_slot_is_sound(end->slots[0]) && is_any_used_sound(end, 1);
 }
 
 bool wsp_lane_is_for_bulk(const struct wsp_end *end, unsigned index)

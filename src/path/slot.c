@@ -101,7 +101,7 @@ void wsp_slot_take_over(struct wsp_end *end, unsigned index)
     struct wsp_slot *slot = end->slots[index];
     bool has_other = false;
     for (unsigned i = 0; i < end->n_slots; i++)
-        has_other |= end->slots[i]->is_up && !end->slots[i]->is_suspect;
+        has_other |= wsp_slot_is_sound(end->slots[i]);
     if (!has_other)
         return;
     WSP_LIST_EACH(node, &slot->under_way)
