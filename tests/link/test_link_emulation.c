@@ -40,15 +40,17 @@ static uint64_t one_way_ns(uint32_t from, uint64_t length)
     return span_ns;
 }
 
-/* The shortest of some, each of which must be at least so long. */
-static uint64_t shortest_ns(uint64_t length, uint64_t at_least_ns)
+/* The first that takes no longer than is enough, or the shortest of many: some fall between the
+ * pauses of a busy machine. None may take less than is asked for. */
+static uint64_t shortest_ns(uint32_t from, uint64_t length, uint64_t at_least_ns,
+                            uint64_t enough_ns)
 {
+    enum { TRIES = 30 };
     uint64_t best_ns = WSP_TIME_NEVER;
-    for (uint32_t i = 0; i < 10; i++) {
-        uint64_t span_ns = one_way_ns(i % 2, length);
+    for (int i = 0; i < TRIES && best_ns > enough_ns; i++) {
+        uint64_t span_ns = one_way_ns(from, length);
         ck_assert_uint_ge(span_ns, at_least_ns);
-        if (span_ns < best_ns)
-            best_ns = span_ns;
+        best_ns = span_ns < best_ns ? span_ns : best_ns;
     }
     return best_ns;
 }
@@ -59,26 +61,23 @@ START_TEST(a_small_message_takes_half_a_round_trip)
     pair_open(sides, 2, -1);
     /* The first also opens the path: two round trips. */
     ck_assert_uint_ge(one_way_ns(0, 8), 75 * WSP_NS_PER_MS);
-    ck_assert_uint_lt(shortest_ns(8, 15 * WSP_NS_PER_MS), 17 * WSP_NS_PER_MS);
+    for (uint32_t from = 0; from < 2; from++) {
+        uint64_t best_ns = shortest_ns(from, 8, 15 * WSP_NS_PER_MS, 17 * WSP_NS_PER_MS);
+        ck_assert_uint_le(best_ns, 17 * WSP_NS_PER_MS);
+    }
     close_both();
 }
 END_TEST
 
 START_TEST(a_large_message_takes_what_its_rate_says)
 {
-    /* A fifth of a second at 100 Mbit/s: little work also with sanitizers, and some of the messages
-     * fall between the pauses of a machine that has them each half second. */
+    /* A fifth of a second at 100 Mbit/s: little work also with sanitizers. */
     enum { LENGTH = 2500000 };
     pair_options("WIDESPAN_EMULATE=rtt=10ms,rate=100M", NULL);
     pair_open(sides, 2, -1);
     one_way_ns(0, 8);
-    uint64_t best_ns = WSP_TIME_NEVER;
-    for (int i = 0; i < 6 && best_ns > 240 * WSP_NS_PER_MS; i++) {
-        uint64_t span_ns = one_way_ns(0, LENGTH);
-        ck_assert_uint_ge(span_ns, 205 * WSP_NS_PER_MS);
-        best_ns = span_ns < best_ns ? span_ns : best_ns;
-    }
-    ck_assert_uint_le(best_ns, 240 * WSP_NS_PER_MS);
+    uint64_t best_ns = shortest_ns(0, LENGTH, 205 * WSP_NS_PER_MS, 280 * WSP_NS_PER_MS);
+    ck_assert_uint_le(best_ns, 280 * WSP_NS_PER_MS);
     struct wsp_link_stats stats;
     wsp_link_lock(sides[1].link);
     wsp_link_get_stats(sides[1].link, &stats);
