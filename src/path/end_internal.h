@@ -152,6 +152,7 @@ struct wsp_slot {
     struct wsp_list under_way; /* segments, in order of sending */
     struct wsp_meter meter;
     struct wsp_stream_sample sample; /* the last one */
+    uint64_t held_bps;               /* the kernel sends no more; 0: as it sees fit */
     uint64_t plan_bytes;             /* its part of a short message, not cut yet */
     uint64_t bytes_sent;             /* payload */
     bool is_writing;                 /* pulled and not written */
@@ -252,6 +253,7 @@ struct wsp_end {
     unsigned n_up_bulk;     /* streams up when it was last cut */
     struct wsp_rtt rtt;
     struct wsp_brake brake;
+    double even_bps;           /* what each stream is held to when it is not braked; 0: nothing */
     uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
     uint64_t demand_bytes;     /* the largest message while the path had no bulk */
     uint64_t told_bps;         /* to config.pair */
@@ -421,6 +423,9 @@ void wsp_young_stop(struct wsp_end *end);                  /* none has for a whi
 /* Are the streams young still, as far as that is looked at? */
 bool wsp_young_are(const struct wsp_end *end, uint64_t now_ns);
 void wsp_young_tick(struct wsp_end *end, uint64_t now_ns);
+
+/* hold.c: what the kernel lets each stream send at most */
+void wsp_hold_apply(struct wsp_end *end);
 
 /* hedge.c: the last part of a burst goes twice */
 void wsp_hedge_count(struct wsp_end *end, const struct wsp_reading *reading);

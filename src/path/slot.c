@@ -137,6 +137,7 @@ static void reset_state(struct wsp_end *end, struct wsp_slot *slot, uint64_t now
     slot->ping_due = true; /* a first sample of the round trip */
     slot->progress_ns = slot->heard_ns = slot->used_ns = now_ns;
     slot->meter = (struct wsp_meter){.rate_bps = slot->meter.rate_bps};
+    slot->held_bps = 0;
     slot->is_wanted = false;
 }
 

@@ -90,6 +90,7 @@ static void apply(struct wsp_end *end, uint64_t now_ns)
         end->release_at_ns = now_ns;
     }
     wsp_end_use_streams(end, end->tune.n, now_ns);
+    wsp_hold_apply(end);
     choose_segments(end);
 }
 

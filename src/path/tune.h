@@ -11,8 +11,13 @@
  *
  * Number. While the bottleneck is not full, more streams are tried, and kept if they deliver more;
  * while it is full, fewer are, and kept if they deliver as much; but not where bulk comes in short
- * bursts, whose ends are the sooner through the more streams share what is lost there. What did not
- * help is not tried again for a while, each time for longer. */
+ * bursts, whose ends are the sooner through the more streams share what is lost there.
+ *
+ * Evenness. Where the bottleneck is full and much has to be sent again all the same, something on
+ * the way does not bear what streams send in a spell, as one that holds each to a rate. Then each
+ * is tried held to its part, and after that more of them; kept if it makes that half.
+ *
+ * What did not help is not tried again for a while, each time for longer. */
 #ifndef WSP_PATH_TUNE_H
 #define WSP_PATH_TUNE_H
 
@@ -63,7 +68,20 @@ struct wsp_reading {
     uint64_t burst_ns;     /* for so long bulk has flowed without a pause */
 };
 
-enum wsp_trial { WSP_TRIAL_NONE, WSP_TRIAL_UP, WSP_TRIAL_DOWN };
+enum wsp_trial {
+    WSP_TRIAL_NONE,
+    WSP_TRIAL_UP,     /* more streams deliver more */
+    WSP_TRIAL_DOWN,   /* fewer deliver as much */
+    WSP_TRIAL_EVEN,   /* each held to its part, less is sent again */
+    WSP_TRIAL_SPREAD, /* the same of more streams */
+    WSP_TRIAL_COUNT_
+};
+
+/* Of one kind of trial. */
+struct wsp_tune_rest {
+    uint64_t from_ns; /* not tried before */
+    uint64_t next_ns; /* for so long the next one that does not help is not tried again */
+};
 
 /* Sums over the intervals since a decision. */
 struct wsp_tally {
@@ -73,11 +91,12 @@ struct wsp_tally {
     double dry, receiver, evenness;
 };
 
-/* What the windows with one number of streams delivered: their mean, and how far they lie off it.
- */
+/* What the windows with one number of streams delivered: their mean, and how far they lie off it;
+ * and the mean share of packets sent again. */
 struct wsp_windows {
     unsigned n;
     double mean_bps, spread_bps;
+    double again;
 };
 
 /* Whether a round trip above the least is a queue. */
@@ -100,6 +119,7 @@ struct wsp_tune {
     /* The choice. */
     unsigned n;
     double rate_bps; /* bytes a second; 0: as fast as it goes */
+    bool is_even;    /* each stream should send little more than its part, also for a moment */
     enum wsp_limit limit;
     /* Pace. */
     double capacity_bps; /* what the bottleneck gives us */
@@ -117,19 +137,19 @@ struct wsp_tune {
     /* Number. */
     enum wsp_trial trial;
     unsigned n_before;
+    bool was_even;              /* before the trial; without one, as now */
     double before_bps;          /* what the trial is held against */
-    double before_spread_bps;   /* of the windows before it */
+    struct wsp_windows before;  /* the windows before it */
+    double before_capacity_bps; /* what the bottleneck gave then */
     double window_bps;          /* in the window before this one */
     double best_bps;            /* of the windows with this number; fades slowly */
     struct wsp_windows windows; /* with this number */
     double top_bps;             /* the best mean with any number; fades more slowly */
     double refused_bps;         /* what was delivered when more streams were no better */
-    double before_again;        /* share of packets sent again before the trial */
     unsigned n_windows;         /* of this trial */
     uint64_t settle_until_ns;
-    uint64_t up_from_ns, down_from_ns; /* not tried before */
     uint64_t young_until_ns;
-    uint64_t up_rest_ns, down_rest_ns;
+    struct wsp_tune_rest rests[WSP_TRIAL_COUNT_];
     struct wsp_tally tally;
     double goodput_bps; /* of the last whole window */
 };

@@ -3,16 +3,6 @@
  * them. */
 #include "path/end_internal.h"
 
-/* To each stream its part. */
-static void apply(struct wsp_end *end)
-{
-    double bps = end->brake.held_bps;
-    unsigned n = end->n_up < end->n_used ? end->n_up : end->n_used;
-    for (unsigned i = 0; i < end->n_slots; i++)
-        if (end->slots[i]->is_up)
-            end->config.handler->hold(end->config.user, i, bps > 0 ? (uint64_t)(bps / n) + 1 : 0);
-}
-
 static bool can_hold(const struct wsp_end *end)
 {
     return end->config.tunes_pace && end->config.handler->sample && end->config.handler->hold &&
@@ -31,7 +21,7 @@ void wsp_young_flow(struct wsp_end *end, uint64_t now_ns)
     end->look_at_ns = now_ns;
     wsp_brake_begin(&end->brake);
     if (end->brake.held_bps > 0)
-        apply(end);
+        wsp_hold_apply(end);
 }
 
 void wsp_young_up(struct wsp_end *end, uint64_t now_ns)
@@ -48,7 +38,7 @@ void wsp_young_stop(struct wsp_end *end)
     end->look_at_ns = WSP_TIME_NEVER;
     wsp_brake_end(&end->brake);
     if (was_held)
-        apply(end);
+        wsp_hold_apply(end);
 }
 
 void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
@@ -68,6 +58,6 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
     wsp_reading_look(end, &look);
     wsp_brake_look(&end->brake, &look, now_ns);
     if (end->brake.held_bps > 0)
-        apply(end);
+        wsp_hold_apply(end);
     end->look_at_ns = now_ns + wsp_brake_interval_ns(end->rtt.min_ns);
 }

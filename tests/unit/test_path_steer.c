@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tuning put to work: young streams are held by their kernels and let go, and what comes in bursts
- * keeps its streams. */
+/* Tuning put to work: young streams are held by their kernels and let go, what comes in bursts
+ * keeps its streams, and what loses packets by its spells is made even. */
 #include "two_ends.h"
 #include "unit.h"
 
@@ -147,6 +147,38 @@ START_TEST(bulk_in_bursts_keeps_its_streams)
 }
 END_TEST
 
+/* Ten seconds beside a queue; what streams that are not held send comes to be sent again. */
+static void drip_over_a_policer(bool is_kernel_pacing)
+{
+    unsigned n_messages = 0;
+    begin(false, true);
+    wsp_end_hint_kernel_pacing(parties[0].end, is_kernel_pacing);
+    for (unsigned i = 0; i < 1000; i++) {
+        parties[0].queue_ns = i < 20 ? 0 : QUEUE_NS * 3 / 2;
+        parties[0].n_packets += 40;
+        parties[0].n_again += parties[0].held_bps[0] == 0;
+        drip(&n_messages);
+        let_pass(STEP_NS);
+    }
+}
+
+START_TEST(streams_that_lose_by_their_spells_are_made_even)
+{
+    drip_over_a_policer(true);
+    ck_assert_uint_gt(paced_bps(), 0);
+    for (unsigned i = 0; i < N_STREAMS; i++) {
+        ck_assert_uint_gt(parties[0].held_bps[i], paced_bps() / N_STREAMS * 3 / 2);
+        ck_assert_uint_lt(parties[0].held_bps[i], paced_bps() / N_STREAMS * 2);
+    }
+    ends_settle();
+    ends_teardown();
+    drip_over_a_policer(false);
+    ck_assert_uint_eq(parties[0].held_bps[0], 0);
+    ends_settle();
+    ends_teardown();
+}
+END_TEST
+
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, when_they_are_let_go_the_pace_is_what_went_through);
@@ -154,4 +186,5 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_pace_by_hand_holds_nobody);
     tcase_add_test(cases, a_lucky_packet_does_not_make_a_queue_of_all_others);
     tcase_add_test(cases, bulk_in_bursts_keeps_its_streams);
+    tcase_add_test(cases, streams_that_lose_by_their_spells_are_made_even);
 }

@@ -21,8 +21,10 @@ struct way {
     double late_ns;     /* ... are the longer */
     double queue_bytes;
     double equal_bps; /* told by the pair */
+    double touch_bps; /* a stream that sends more, also for a moment, loses a fiftieth; 0: none */
     bool is_kernel_pacing;
-    bool pauses; /* again and again, so that no burst is long */
+    bool seems_held; /* for moments, although the streams are slower than the pace */
+    bool pauses;     /* again and again, so that no burst is long */
     uint64_t now_ns;
 };
 
@@ -57,14 +59,16 @@ static double pass(struct way *way)
     way->now_ns += span_ns;
     double burst_bytes = way->burst_bytes * (double)(way->now_ns / span_ns * 7919 % 100) / 100;
     double waits_ns = (way->queue_bytes + burst_bytes) / way->capacity_bps * (double)WSP_NS_PER_S;
+    double spell_bps = (tune.is_even ? 1.25 : 2.5) * ours / tune.n;
     struct wsp_reading reading = {
         .span_ns = span_ns,
         .delivered_bytes = (uint64_t)(ours * span),
         .rtt_ns = (uint64_t)(way->base_ns + way->longer_ns + way->late_ns + waits_ns),
         .min_rtt_ns = (uint64_t)way->base_ns,
         .n_sent = 1000,
+        .n_sent_again = way->touch_bps > 0 && spell_bps > way->touch_bps ? 20 : 0,
         .is_backlogged = true,
-        .is_held = is_held,
+        .is_held = is_held || way->seems_held,
         .is_kernel_pacing = way->is_kernel_pacing,
         .burst_ns = way->pauses ? WSP_NS_PER_S : way->now_ns,
         .equal_bps = way->equal_bps};
@@ -170,6 +174,115 @@ START_TEST(streams_that_are_not_needed_are_given_up)
     ck_assert_uint_gt(tune.n, 4);
     run(&way, 30, NULL);
     ck_assert(tune.n >= 2 && tune.n <= 4);
+}
+END_TEST
+
+static struct way begin_paced_by_kernel(double stream, double touch)
+{
+    struct way way = begin(30, 120 * MB, stream);
+    way.touch_bps = touch;
+    way.is_kernel_pacing = true;
+    tune.n = 16;
+    return way;
+}
+
+/* A rate for each stream that is enough for all together, but not for each at every moment. */
+START_TEST(streams_that_touch_their_rates_are_made_even)
+{
+    struct way way = begin_paced_by_kernel(12.5 * MB, 12.5 * MB);
+    double bps = run(&way, 30, NULL);
+    ck_assert(bps > 0.97 * 120 * MB);
+    ck_assert(tune.is_even);
+    ck_assert_uint_eq(tune.n, 16);
+}
+END_TEST
+
+START_TEST(where_even_streams_touch_their_rates_there_are_more)
+{
+    struct way way = begin_paced_by_kernel(8 * MB, 8 * MB);
+    double bps = run(&way, 60, NULL);
+    ck_assert(bps > 0.97 * 120 * MB);
+    ck_assert(tune.is_even);
+    ck_assert(tune.n > 16 && tune.n <= 32);
+}
+END_TEST
+
+START_TEST(what_is_lost_by_chance_is_not_tried_against_for_long)
+{
+    struct way way = begin_paced_by_kernel(12.5 * MB, 1);
+    unsigned n = 0, n_even = 0;
+    for (; way.now_ns < 200 * WSP_NS_PER_S; n++) {
+        pass(&way);
+        n_even += tune.is_even;
+        ck_assert(tune.is_even || tune.n <= 16);
+    }
+    ck_assert_uint_gt(n_even, 0);
+    ck_assert_uint_lt(n_even, n / 5);
+}
+END_TEST
+
+START_TEST(a_kernel_that_does_not_pace_makes_nothing_even)
+{
+    struct way way = begin_paced_by_kernel(12.5 * MB, 12.5 * MB);
+    way.is_kernel_pacing = false;
+    while (way.now_ns < 60 * WSP_NS_PER_S) {
+        pass(&way);
+        ck_assert(!tune.is_even && tune.n <= 16);
+    }
+}
+END_TEST
+
+static void reach_trial_of_fewer(struct way *way)
+{
+    while (tune.trial != WSP_TRIAL_DOWN && way->now_ns < 60 * WSP_NS_PER_S)
+        pass(way);
+    ck_assert_uint_lt(tune.n, 16);
+}
+
+/* On a machine that pauses it would take many windows to be sure of what nine streams deliver. */
+START_TEST(a_trial_that_loses_much_is_short)
+{
+    struct way way = begin_paced_by_kernel(80 * MB, 20 * MB);
+    way.pause_part = 20.0 / 45;
+    reach_trial_of_fewer(&way);
+    unsigned n = 0;
+    for (; tune.trial == WSP_TRIAL_DOWN; n++)
+        pass(&way);
+    ck_assert(n * wsp_tune_interval_ns((uint64_t)way.base_ns) < WSP_NS_PER_S);
+    ck_assert_uint_eq(tune.n, 16);
+}
+END_TEST
+
+/* Nine streams are held to less than the way takes. */
+START_TEST(a_trial_that_leaves_the_queue_empty_does_not_speed_up)
+{
+    struct way way = begin_paced_by_kernel(13.1 * MB, 0);
+    reach_trial_of_fewer(&way);
+    double capacity_bps = tune.capacity_bps;
+    way.seems_held = true;
+    while (tune.trial == WSP_TRIAL_DOWN)
+        pass(&way);
+    ck_assert_uint_eq(tune.n, 16);
+    ck_assert(tune.capacity_bps <= capacity_bps);
+}
+END_TEST
+
+START_TEST(a_pace_found_in_a_trial_outlives_it)
+{
+    struct way way = begin_paced_by_kernel(80 * MB, 0);
+    while (tune.trial != WSP_TRIAL_DOWN && way.now_ns < 60 * WSP_NS_PER_S) {
+        tune.is_paced = false;
+        tune.let_go_until_ns = way.now_ns + WSP_NS_PER_S;
+        pass(&way);
+    }
+    wsp_tune_take_pace(&tune, 120 * MB, tune.let_go_until_ns);
+    for (int i = 0; i < 10; i++)
+        pass(&way);
+    ck_assert_uint_eq(tune.trial, WSP_TRIAL_DOWN);
+    way.pauses = true;
+    pass(&way);
+    ck_assert_uint_eq(tune.trial, WSP_TRIAL_NONE);
+    ck_assert(tune.is_paced && tune.capacity_bps > 100 * MB);
 }
 END_TEST
 
@@ -550,6 +663,13 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, where_one_stream_carries_little_more_are_used);
     tcase_add_test(cases, streams_that_the_kernel_opens_up_are_given_time);
     tcase_add_test(cases, streams_that_are_not_needed_are_given_up);
+    tcase_add_test(cases, streams_that_touch_their_rates_are_made_even);
+    tcase_add_test(cases, where_even_streams_touch_their_rates_there_are_more);
+    tcase_add_test(cases, what_is_lost_by_chance_is_not_tried_against_for_long);
+    tcase_add_test(cases, a_kernel_that_does_not_pace_makes_nothing_even);
+    tcase_add_test(cases, a_trial_that_loses_much_is_short);
+    tcase_add_test(cases, a_trial_that_leaves_the_queue_empty_does_not_speed_up);
+    tcase_add_test(cases, a_pace_found_in_a_trial_outlives_it);
     tcase_add_test(cases, bursts_keep_their_streams);
     tcase_add_test(cases, noise_neither_keeps_what_is_not_needed_nor_hides_what_it_costs);
     tcase_add_test(cases, small_costs_of_many_steps_do_not_add_up);
