@@ -5,6 +5,17 @@
 
 #include "path/tune.h"
 
+/* tune_trial.c */
+void wsp_trial_init(struct wsp_tune *tune);
+/* Before a reading counts: ends a trial that what has changed makes void. */
+void wsp_trial_check(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns);
+/* Ends a trial that plainly costs what it may not; whether there was one. */
+bool wsp_trial_give_up(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns);
+/* After each window, whose limit and goodput are set; `again` is the share of its packets that were
+ * sent again. */
+void wsp_trial_judge(struct wsp_tune *tune, double again, const struct wsp_reading *reading,
+                     uint64_t now_ns);
+
 /* tune_pace.c: sets the pace; returns whether the bottleneck has a queue. */
 bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uint64_t now_ns);
 
