@@ -38,9 +38,11 @@ void wsp_hold_apply(struct wsp_end *end)
     for (unsigned i = 0; i < end->n_slots; i++) {
         struct wsp_slot *slot = end->slots[i];
         uint64_t bps = braked_bps;
-        if (bps == 0 && wsp_lane_is_for_bulk(end, i))
+        if (!slot->is_up)
+            continue;
+        if (bps == 0 && end->even_bps > 0 && wsp_lane_is_for_bulk(end, i))
             bps = (uint64_t)end->even_bps;
-        if (!slot->is_up || bps == slot->held_bps)
+        if (bps == slot->held_bps)
             continue;
         slot->held_bps = bps;
         end->config.handler->hold(end->config.user, i, bps);

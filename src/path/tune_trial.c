@@ -95,6 +95,12 @@ static void take_back(struct wsp_tune *tune, const struct wsp_reading *reading, 
     change(tune, tune->n_before, reading, now_ns);
 }
 
+/* Is one under way that is to deliver as much as before, and need not deliver more? */
+static bool is_saving(const struct wsp_tune *tune)
+{
+    return tune->trial != WSP_TRIAL_NONE && tune->trial != WSP_TRIAL_UP;
+}
+
 /* More streams would be of no use. */
 static bool has_enough(const struct wsp_tune *tune)
 {
@@ -218,11 +224,11 @@ static void try_another(struct wsp_tune *tune, const struct wsp_reading *reading
         begin_trial(tune, trial, n, tune->top_bps, reading, now_ns);
 }
 
-/* A trial that is to cost nothing, and plainly does, is not carried to its end. */
+/* One that plainly costs too much is not carried to its end. */
 static bool is_costly(const struct wsp_tune *tune)
 {
     const struct wsp_tally *tally = &tune->tally;
-    if (tune->trial <= WSP_TRIAL_UP || tally->n < 4)
+    if (!is_saving(tune) || tally->n < 4)
         return false;
     double bps = (double)tally->delivered_bytes * (double)WSP_NS_PER_S / (double)tally->span_ns;
     return bps < 0.85 * tune->before_bps;
@@ -242,7 +248,7 @@ void wsp_trial_check(struct wsp_tune *tune, const struct wsp_reading *reading, u
         end_trial(tune, false);
         change(tune, tune->n_max, reading, now_ns);
     }
-    if (tune->trial > WSP_TRIAL_UP && reading->burst_ns < STEADY_NS)
+    if (is_saving(tune) && reading->burst_ns < STEADY_NS)
         take_back(tune, reading, now_ns);
     if (tune->young_until_ns == 0)
         tune->young_until_ns = now_ns + YOUNG_NS;
@@ -252,7 +258,7 @@ void wsp_trial_judge(struct wsp_tune *tune, double again, const struct wsp_readi
                      uint64_t now_ns)
 {
     double bps = tune->goodput_bps;
-    bool is_growing = ++tune->n_windows < WINDOWS_MOST && tune->trial <= WSP_TRIAL_UP &&
+    bool is_growing = ++tune->n_windows < WINDOWS_MOST && !is_saving(tune) &&
                       bps > STILL_GROWING * tune->window_bps;
     tune->window_bps = bps;
     tune->best_bps = fmax(bps, FADE * tune->best_bps);
