@@ -134,7 +134,7 @@ int wide_Improbe(int source, int tag, MPI_Comm handle, int *flag, MPI_Message *m
 int wide_Mprobe(int source, int tag, MPI_Comm handle, MPI_Message *message, MPI_Status *status)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = !comm};
     for (;;) {
         int flag = 0;
         int code = comm ? look(comm, source, tag, &flag, message, status)

@@ -67,7 +67,7 @@ int wide_Iprobe(int source, int tag, MPI_Comm handle, int *flag, MPI_Status *sta
 /* A home probe while a wildcard may need this thread. */
 static int drive_home_probe(int source, int tag, MPI_Comm handle, MPI_Status *status)
 {
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = true};
     for (;;) {
         int flag = 0;
         int code = host.Iprobe(source, tag, handle, &flag, status);

@@ -9,11 +9,14 @@
 
 /* A wait looks again and again, then sleeps in the link's poll. Where there are other ranks at
  * home, whose messages may need each look of ours and do not end a sleep, it looks long and sleeps
- * for short. A rank that is alone at its site loses nothing by sleeping soon. */
+ * for short. A rank that is alone at its site loses nothing by sleeping soon, and at most for as
+ * long as it has waited: each waking of its processor beside the one that carries the messages
+ * makes their way longer. */
 #define LOOKS_BEFORE_SLEEP 2000
 #define SPIN_NS            WSP_NS_PER_MS
 #define SLEEP_MIN_NS       (100 * WSP_NS_PER_US)
 #define SLEEP_MAX_NS       WSP_NS_PER_MS
+#define SLEEP_ALONE_NS     (64 * WSP_NS_PER_MS)
 
 /* Looks between two yields. A yield that takes long says that others want this processor: then it
  * is offered after each look, for one of them may be the rank that is to answer. One that takes
@@ -48,26 +51,33 @@ static void give_way(void)
         looks.n_allowed++;
 }
 
+static uint64_t within(uint64_t span_ns, uint64_t least_ns, uint64_t most_ns)
+{
+    return span_ns < least_ns ? least_ns : span_ns > most_ns ? most_ns : span_ns;
+}
+
 /* How long a rank that is alone waits for the link; 0: it looks. */
-static uint64_t patience_alone_ns(uint64_t idle_ns)
+static uint64_t patience_alone_ns(const struct wsp_pause *pause, uint64_t idle_ns)
 {
     if (looks.n_crowded > 0)
         looks.n_crowded--;
     else if (idle_ns < SPIN_NS && !wsp_link_is_streaming(wsp_job.link))
         return 0;
-    return SLEEP_MAX_NS;
+    if (pause->hears_host || wsp_job.is_threaded)
+        return SLEEP_MAX_NS; /* from the host (a process it spawned), or by another thread to us */
+    return within(idle_ns, SLEEP_MAX_NS, SLEEP_ALONE_NS);
 }
 
 static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)
 {
     if (pause->n_idle == 0)
         return 0;
-    uint64_t idle_ns = now_ns - pause->idle_ns, span_ns = idle_ns / 8;
+    uint64_t idle_ns = now_ns - pause->idle_ns;
     if (wsp_job.home_size == 1)
-        return patience_alone_ns(idle_ns);
+        return patience_alone_ns(pause, idle_ns);
     if (pause->n_idle < LOOKS_BEFORE_SLEEP)
         return 0;
-    return span_ns < SLEEP_MIN_NS ? SLEEP_MIN_NS : span_ns > SLEEP_MAX_NS ? SLEEP_MAX_NS : span_ns;
+    return within(idle_ns / 8, SLEEP_MIN_NS, SLEEP_MAX_NS);
 }
 
 static void drive_link(struct wsp_pause *pause)
@@ -117,7 +127,7 @@ void wsp_progress_glance(void)
 
 int wsp_drive_host(MPI_Request *request, MPI_Status *status)
 {
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = true};
     for (;;) {
         int is_done = 0;
         int code = host.Test(request, &is_done, status);

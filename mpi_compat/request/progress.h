@@ -10,8 +10,9 @@
 
 #include <mpi.h>
 
-/* How a wait spins, yields and sleeps; one per wait, starts as all zero. */
+/* How a wait spins, yields and sleeps; one per wait, starts as all zero but for hears_host. */
 struct wsp_pause {
+    bool hears_host;  /* what the host has to tell may end it, too */
     unsigned n_idle;  /* rounds without news */
     uint64_t idle_ns; /* when the first of them was */
 };

@@ -123,7 +123,7 @@ static int wait_hosts(struct wsp_batch *batch)
         return MPI_SUCCESS;
     if (!wsp_must_drive())
         return host.Waitall(batch->n_host, batch->host, batch->statuses);
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = true};
     for (;;) {
         int are_done = 0;
         int code = host.Testall(batch->n_host, batch->host, &are_done, batch->statuses);
@@ -140,7 +140,7 @@ int wide_Waitall(int count, MPI_Request *requests, MPI_Status *statuses)
         return host.Waitall(count, requests, statuses);
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = batch.n_host > 0};
     while (batch.n_active > 0 && !all_wide_done(&batch) && !has_failure(&batch))
         wsp_progress(&pause);
     empty_null_statuses(&batch, statuses);

@@ -58,7 +58,7 @@ int wide_Waitany(int count, MPI_Request *requests, int *index, MPI_Status *statu
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
     int code = MPI_SUCCESS;
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = batch.n_host > 0};
     while (!any_once(&batch, index, status, &code))
         wsp_progress(&pause);
     wsp_batch_close(&batch);
@@ -163,7 +163,7 @@ int wide_Waitsome(int count, MPI_Request *requests, int *outcount, int *indices,
     if (wsp_batch_open(&batch, count, requests))
         return wsp_raise(MPI_COMM_WORLD, MPI_ERR_NO_MEM);
     struct harvest harvest = {.indices = indices, .statuses = statuses};
-    struct wsp_pause pause = {0};
+    struct wsp_pause pause = {.hears_host = batch.n_host > 0};
     while (!some_once(&batch, &harvest, outcount))
         wsp_progress(&pause);
     wsp_batch_close(&batch);

@@ -3,6 +3,8 @@
 #include "cases.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { TAG = 3 };
 
@@ -158,10 +160,43 @@ static void free_active_send(void)
     for_pairs(free_send_scene);
 }
 
+static long sleeps_of_this_thread(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+/* Where nothing but the wide area can have news, a wait of 300 ms sleeps seldom and for long. */
+static void alone_at_its_site(void)
+{
+    enum { WAIT_US = 300000, SLEEPS_MAX = 60 };
+    int other = wide_partner(world.rank);
+    for (int rank = 0; rank < world.size; rank++)
+        if (home_partner(rank) >= 0)
+            other = -1;
+    if (other < 0 || world.size != 2) {
+        skip("not two ranks, each alone at its site");
+        return;
+    }
+    for (int waits = 0; waits < 2; waits++) {
+        MPI_Barrier(MPI_COMM_WORLD);
+        if (world.rank != waits) {
+            usleep(WAIT_US);
+            send_int(world.rank, other, TAG);
+            continue;
+        }
+        long n = sleeps_of_this_thread();
+        CHECK(receive_int(other, TAG) == other);
+        CHECK(sleeps_of_this_thread() - n < SLEEPS_MAX);
+    }
+}
+
 const struct mpi_case cases[] = {
     {"inactive_requests", inactive_requests, false},
     {"mixed_arrays", mixed_arrays, false},
     {"request_get_status", request_get_status, false},
     {"free_active_send", free_active_send, false},
+    {"alone_at_its_site", alone_at_its_site, false},
     {NULL, NULL, false},
 };
