@@ -92,12 +92,17 @@ uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns)
     return tune->is_paced ? (uint64_t)aim_of(tune, (double)min_rtt_ns).ns : 0;
 }
 
-static void let_go(struct wsp_tune *tune, uint64_t now_ns)
+static void end_pace(struct wsp_tune *tune)
 {
     wsp_tune_way_stop(&tune->way);
     tune->is_paced = false;
     tune->rate_bps = 0;
     tune->n_crowded = 0;
+}
+
+static void let_go(struct wsp_tune *tune, uint64_t now_ns)
+{
+    end_pace(tune);
     tune->let_go_ns = tune->let_go_ns ? 2 * tune->let_go_ns : LET_GO_NS;
     if (tune->let_go_ns > LET_GO_MAX_NS)
         tune->let_go_ns = LET_GO_MAX_NS;
@@ -213,8 +218,13 @@ bool wsp_tune_pace(struct wsp_tune *tune, const struct wsp_reading *reading, uin
 {
     double bps = (double)reading->delivered_bytes * (double)WSP_NS_PER_S / (double)reading->span_ns;
     double base = (double)reading->min_rtt_ns;
-    if (reading->rtt_ns == 0 || reading->min_rtt_ns < WSP_TUNE_NEAR_NS)
+    if (reading->rtt_ns == 0)
         return false;
+    if (reading->min_rtt_ns < WSP_TUNE_NEAR_NS) {
+        if (tune->is_paced) /* its first round trips were those of our own buffers */
+            end_pace(tune);
+        return false;
+    }
     double queue = wsp_tune_queue_ns(tune, reading);
     struct aim aim = aim_of(tune, base);
     bool is_full = queue > EMPTY * aim.ns, is_crowded = queue > aim.crowd_ns;

@@ -45,6 +45,10 @@ void wsp_young_tick(struct wsp_end *end, uint64_t now_ns)
 {
     if (now_ns < end->look_at_ns)
         return;
+    if (!can_hold(end)) { /* the way has proved to be near */
+        wsp_young_stop(end);
+        return;
+    }
     if (!wsp_brake_is_needed(&end->brake, now_ns)) {
         /* Let go, all of them would fill the queue before our pace is found. */
         if (end->brake.held_bps > 0)

@@ -70,6 +70,22 @@ START_TEST(when_they_are_let_go_the_pace_is_what_went_through)
 }
 END_TEST
 
+START_TEST(where_the_way_proves_to_be_near_they_are_let_go_at_once)
+{
+    begin(false, true);
+    flow(20);
+    parties[0].queue_ns = QUEUE_NS;
+    ck_assert(flow(8));
+    ck_assert_uint_gt(parties[0].held_bps[0], 0);
+    parties[0].queue_ns = 0;
+    parties[0].near_ns = WSP_NS_PER_MS;
+    flow(8);
+    ck_assert_uint_eq(parties[0].held_bps[0], 0);
+    ck_assert_uint_eq(paced_bps(), 0);
+    ends_teardown();
+}
+END_TEST
+
 START_TEST(where_none_is_held_the_pace_is_not_ours)
 {
     begin(false, true);
@@ -182,6 +198,7 @@ END_TEST
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, when_they_are_let_go_the_pace_is_what_went_through);
+    tcase_add_test(cases, where_the_way_proves_to_be_near_they_are_let_go_at_once);
     tcase_add_test(cases, where_none_is_held_the_pace_is_not_ours);
     tcase_add_test(cases, a_pace_by_hand_holds_nobody);
     tcase_add_test(cases, a_lucky_packet_does_not_make_a_queue_of_all_others);

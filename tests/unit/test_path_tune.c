@@ -408,6 +408,23 @@ static double share(struct way *way, struct wsp_tune *own, const struct wsp_tune
     return bps;
 }
 
+/* The first round trips were those of our own buffers. */
+START_TEST(a_way_that_proves_to_be_near_is_not_paced)
+{
+    struct way way = begin(30, 120 * MB, 130 * MB);
+    run(&way, 10, NULL);
+    ck_assert(tune.is_paced);
+    way.base_ns = (double)WSP_TUNE_NEAR_NS / 2;
+    pass(&way);
+    ck_assert(!tune.is_paced);
+    ck_assert(tune.rate_bps == 0);
+    tune.is_rate_fixed = true;
+    tune.rate_bps = MB;
+    pass(&way);
+    ck_assert(tune.rate_bps == MB);
+}
+END_TEST
+
 /* Nothing gets through; what the kernel says of the round trip is what it was, or nearly. */
 static void cut_off(struct way *way, double seconds, double queue)
 {
@@ -690,6 +707,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_try_that_is_lost_in_noise_is_made_again_soon);
     tcase_add_test(cases, two_that_share_a_way_come_to_equal_parts);
     tcase_add_test(cases, what_paths_of_one_machine_take_is_known_to_all);
+    tcase_add_test(cases, a_way_that_proves_to_be_near_is_not_paced);
     tcase_add_test(cases, a_path_comes_near_the_mean_of_its_machine);
     tcase_add_test(cases, what_is_set_by_hand_stays);
     tcase_add_test(cases, paths_to_one_site_share_its_streams);

@@ -77,11 +77,12 @@ static void on_lost(void *user, wsp_err err)
 static bool on_sample(void *user, unsigned index, struct wsp_stream_sample *sample)
 {
     const struct party *p = user;
-    *sample = (struct wsp_stream_sample){.rtt_ns = 2 * WAY_NS + p->queue_ns,
-                                         .delivered_bytes = p->delivered_bytes,
-                                         .pace_bps = p->pace_bps[index],
-                                         .n_sent = p->n_packets,
-                                         .n_sent_again = p->n_again};
+    *sample =
+        (struct wsp_stream_sample){.rtt_ns = (p->near_ns ? p->near_ns : 2 * WAY_NS) + p->queue_ns,
+                                   .delivered_bytes = p->delivered_bytes,
+                                   .pace_bps = p->pace_bps[index],
+                                   .n_sent = p->n_packets,
+                                   .n_sent_again = p->n_again};
     return true;
 }
 

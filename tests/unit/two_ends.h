@@ -23,6 +23,7 @@ struct party {
     uint64_t pace_bps[N_STREAMS]; /* as the kernels tell it */
     uint64_t n_packets, n_again;  /* ... of each stream */
     uint64_t delivered_bytes;     /* ... likewise */
+    uint64_t near_ns;             /* ... a round trip of so much; 0: of two WAY_NS */
     uint64_t queue_ns;            /* ... what round trips are longer by */
     uint64_t held_bps[N_STREAMS]; /* what it had its kernels hold them to */
 };
