@@ -9,14 +9,13 @@
 
 /* A wait looks again and again, then sleeps in the link's poll. Where there are other ranks at
  * home, whose messages may need each look of ours and do not end a sleep, it looks long and sleeps
- * for short. A rank that is alone at its site loses nothing by sleeping soon, and for several times
- * as long as it has waited: each waking of its processor beside the one that carries the messages
+ * for short. A rank that is alone at its site loses nothing by sleeping soon, and at most for as
+ * long as it has waited: each waking of its processor beside the one that carries the messages
  * makes their way longer. */
 #define LOOKS_BEFORE_SLEEP 2000
 #define SPIN_NS            WSP_NS_PER_MS
 #define SLEEP_MIN_NS       (100 * WSP_NS_PER_US)
 #define SLEEP_MAX_NS       WSP_NS_PER_MS
-#define SLEEP_ALONE_TIMES  4
 #define SLEEP_ALONE_NS     (64 * WSP_NS_PER_MS)
 
 /* Looks between two yields. A yield that takes long says that others want this processor: then it
@@ -66,7 +65,7 @@ static uint64_t patience_alone_ns(const struct wsp_pause *pause, uint64_t idle_n
         return 0;
     if (pause->hears_host || wsp_job.is_threaded)
         return SLEEP_MAX_NS; /* from the host (a process it spawned), or by another thread to us */
-    return within(SLEEP_ALONE_TIMES * idle_ns, SLEEP_MAX_NS, SLEEP_ALONE_NS);
+    return within(idle_ns, SLEEP_MAX_NS, SLEEP_ALONE_NS);
 }
 
 static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)
