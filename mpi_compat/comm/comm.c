@@ -12,6 +12,10 @@
 /* Every process starts with the same world context: first member 0, first counter. */
 #define WORLD_CONTEXT UINT64_C(2)
 
+/* The smallest MPI_TAG_UB of a host is 2^28 - 1. */
+#define HALF_TAG_BITS 14
+#define HALF_TAG      ((1u << HALF_TAG_BITS) - 1)
+
 struct wsp_comm *wsp_comm_world;
 
 static struct wsp_map table; /* handle -> struct wsp_comm, MPI_COMM_WORLD left out */
@@ -48,6 +52,12 @@ uint64_t wsp_comm_draw_context(void)
 {
     uint64_t counter = atomic_fetch_add(&n_drawn, 1) + 1;
     return (uint64_t)wsp_job.world_rank << 32 | counter << 1;
+}
+
+int wsp_context_tag(uint64_t context)
+{
+    uint32_t world_rank = (uint32_t)(context >> 32), counter = (uint32_t)context >> 1;
+    return (int)((world_rank & HALF_TAG) << HALF_TAG_BITS | (counter & HALF_TAG));
 }
 
 int wsp_comm_part_of(const struct wsp_comm *comm, int rank)

@@ -126,4 +126,9 @@ int wsp_comm_close(struct wsp_comm *comm);
 /* A context of the new group's first member (this process), never used before. */
 uint64_t wsp_comm_draw_context(void);
 
+/* A tag for making the home part of a communicator with this context on a communicator that others
+ * are made on, too: several threads may do so at a time, and the host tells them apart by it alone.
+ * Ranks draw without knowing of each other; so it tells who drew, and when. */
+int wsp_context_tag(uint64_t context);
+
 #endif

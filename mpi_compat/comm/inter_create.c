@@ -140,7 +140,7 @@ static int make_at_home(const struct call *call, const struct wsp_sides *sides, 
     free(all.world);
     if (code)
         return code;
-    code = host.Comm_create_group(wsp_job.home_world, home, (int)(context >> 1 & 0xffffff), made);
+    code = host.Comm_create_group(wsp_job.home_world, home, wsp_context_tag(context), made);
     host.Group_free(&home);
     if (code || host.Comm_get_errhandler(call->local, &handler))
         return code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_THREAD_MULTIPLE: several threads of each rank exchange messages and run collectives at once,
- * each on a communicator of its own, and all together on one by tags.
+ * each on a communicator of its own, and all together on one by tags; and each makes
+ * intercommunicators, whose leaders are not those of the others.
  *
  *     threads [ROUNDS] */
 #include <mpi.h>
@@ -66,6 +67,22 @@ static void exchange(const struct worker *worker, MPI_Comm comm, int tag, int ro
     MPI_Waitall(size, requests, MPI_STATUSES_IGNORE);
 }
 
+/* Between the even and the odd ranks. */
+static void make_inter(const struct worker *worker, int round)
+{
+    int side = rank % 2, n_local, n_remote, sum, value = worker->index + 1;
+    MPI_Comm local, inter;
+    MPI_Comm_split(worker->own, side, rank, &local);
+    MPI_Comm_size(local, &n_local);
+    n_remote = size - n_local;
+    int remote_leader = worker->index % n_remote * 2 + !side;
+    MPI_Intercomm_create(local, worker->index % n_local, worker->own, remote_leader, 9, &inter);
+    MPI_Allreduce(&value, &sum, 1, MPI_INT, MPI_SUM, inter);
+    check(sum == n_remote * value, "allreduce between groups", worker, round);
+    MPI_Comm_free(&inter);
+    MPI_Comm_free(&local);
+}
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -75,6 +92,7 @@ static void *work(void *argument)
         MPI_Allreduce(&worker->index, &sum, 1, MPI_INT, MPI_SUM, worker->own);
         check(sum == size * worker->index, "allreduce", worker, round);
         exchange(worker, shared, SHARED_TAG + worker->index, round, data);
+        make_inter(worker, round);
         MPI_Barrier(worker->own); /* a wildcard must not meet the next round's messages */
     }
     free(data);
