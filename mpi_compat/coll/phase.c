@@ -92,7 +92,7 @@ int wsp_phase_bcast_bytes(struct wsp_schedule *s, int root, void *bytes, uint64_
 /* Home messages of a collective carry its tag; more are never under way at a time. */
 static int home_tag(const struct wsp_schedule *s)
 {
-    return (int)(s->tag % WSP_HOME_TAGS_TALK);
+    return (int)(s->tag % (uint32_t)wsp_home_tags_talk());
 }
 
 int wsp_phase_send(struct wsp_schedule *s, int home_rank, const void *buffer, int count,

@@ -12,10 +12,6 @@
 /* Every process starts with the same world context: first member 0, first counter. */
 #define WORLD_CONTEXT UINT64_C(2)
 
-/* The smallest MPI_TAG_UB of a host is 2^28 - 1. */
-#define HALF_TAG_BITS 14
-#define HALF_TAG      ((1u << HALF_TAG_BITS) - 1)
-
 struct wsp_comm *wsp_comm_world;
 
 static struct wsp_map table; /* handle -> struct wsp_comm, MPI_COMM_WORLD left out */
@@ -57,7 +53,8 @@ uint64_t wsp_comm_draw_context(void)
 int wsp_context_tag(uint64_t context)
 {
     uint32_t world_rank = (uint32_t)(context >> 32), counter = (uint32_t)context >> 1;
-    return (int)((world_rank & HALF_TAG) << HALF_TAG_BITS | (counter & HALF_TAG));
+    uint32_t n_tags = (uint32_t)wsp_job.tag_ub, n_each = n_tags / wsp_job.n_ranks;
+    return (int)(n_each ? counter % n_each * wsp_job.n_ranks + world_rank : world_rank % n_tags);
 }
 
 int wsp_comm_part_of(const struct wsp_comm *comm, int rank)

@@ -53,8 +53,12 @@ struct wsp_comm {
 
 /* Tags on the collective context: those of collectives lie below this, those of wsp_talk above. */
 #define WSP_TAG_TALK UINT32_C(0x40000000)
-/* Likewise of home messages on phase2. */
-#define WSP_HOME_TAGS_TALK (1 << 26)
+/* Likewise of home messages on phase2. MPI_TAG_UB is what the host makes it: 2^31 - 1 in Open MPI,
+ * but 2^23 - 1 over UCX; 32767 is allowed (MPI-3.1 8.1.2). */
+static inline int wsp_home_tags_talk(void)
+{
+    return wsp_job.tag_ub / 2;
+}
 
 /* NULL for a home communicator. wsp_comm_of_slow is for handles other than MPI_COMM_WORLD. */
 struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle);

@@ -19,11 +19,11 @@ static uint32_t wide_tag(int tag)
     return WSP_TAG_TALK | ((uint32_t)tag & (WSP_TAG_TALK - 1));
 }
 
-/* Home messages share the private communicator with those of collectives, whose tags lie below. The
- * smallest MPI_TAG_UB of a host is 2^28 - 1. */
+/* Home messages share the private communicator with those of collectives, whose tags lie below. */
 static int home_tag(int tag)
 {
-    return WSP_HOME_TAGS_TALK | (tag & (WSP_HOME_TAGS_TALK - 1));
+    uint32_t half = (uint32_t)wsp_home_tags_talk();
+    return (int)(half + (uint32_t)tag % half);
 }
 
 static int start_send(struct wsp_comm *comm, int dest, int tag, const void *data, uint64_t n,

@@ -106,6 +106,18 @@ def refusals_are_loud():
     jobs.expect(len(lines) >= 1, f'no line names MPI_Win_allocate\n{result.describe()}')
 
 
+def few_tags():
+    """Over UCX Open MPI has tags up to 2^23 - 1 only: those of the shim itself must be among them."""
+    info = jobs.run(['ompi_info', '--parsable', '--param', 'pml', 'ucx', '--level', '9'])
+    if 'mca:pml:ucx:' not in info.out:
+        raise jobs.Skip('this Open MPI has no UCX')
+    env = {'OMPI_MCA_pml': 'ucx', 'OMPI_MCA_pml_ucx_tls': 'any', 'OMPI_MCA_pml_ucx_devices': 'any'}
+    sites = (2, 2)
+    for program in 'inter', 'inter_coll', 'groups', 'collectives':
+        result = jobs.run_over(sites, [jobs.SITES / program], 120, env).must_pass()
+        jobs.expect('right' in result.out, result.describe())
+
+
 LAYOUTS = (2, 2), (2, 1), (1, 1), (2, 2, 1)
 
 jobs.main({
@@ -133,6 +145,7 @@ jobs.main({
     'inter': cases('inter', (2, 2), (3, 1), (1, 1), (2, 2, 2), (3,)),
     'inter_coll': cases('inter_coll', (2, 2), (1, 3), (1, 1), (2, 2, 1)),
     'refusals_are_loud': refusals_are_loud,
+    'few_tags': few_tags,
     'spawn': plain('spawn', 'spawn', (2, 1)),
     'threads': plain('threads', 'threads', (2, 1), (2, 2)),
     'fortran': plain('fortran', 'fortran', (2, 1), (2, 2, 1), (2,)),
