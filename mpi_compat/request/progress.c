@@ -8,15 +8,18 @@
 #include <sched.h>
 
 /* A wait looks again and again, then sleeps in the link's poll. Where there are other ranks at
- * home, whose messages may need each look of ours and do not end a sleep, it looks long and sleeps
- * for short. A rank that is alone at its site loses nothing by sleeping soon, and at most for as
- * long as it has waited: each waking of its processor beside the one that carries the messages
+ * home, whose messages may need each look of ours and do not end a sleep, it sleeps for short; it
+ * looks long before where it waits for the host itself or a collective is under way, whose halves
+ * at home go from look to look, and less where what it waits for is wide: each look may give the
+ * processor away. A rank that is alone at its site loses nothing by sleeping soon, and at most for
+ * as long as it has waited: each waking of its processor beside the one that carries the messages
  * makes their way longer. */
-#define LOOKS_BEFORE_SLEEP 2000
-#define SPIN_NS            WSP_NS_PER_MS
-#define SLEEP_MIN_NS       (100 * WSP_NS_PER_US)
-#define SLEEP_MAX_NS       WSP_NS_PER_MS
-#define SLEEP_ALONE_NS     (64 * WSP_NS_PER_MS)
+#define LOOKS_FOR_HOME 2000
+#define LOOKS_FOR_WIDE 100
+#define SPIN_NS        WSP_NS_PER_MS
+#define SLEEP_MIN_NS   (100 * WSP_NS_PER_US)
+#define SLEEP_MAX_NS   WSP_NS_PER_MS
+#define SLEEP_ALONE_NS (64 * WSP_NS_PER_MS)
 
 /* Looks between two yields. A yield that takes long says that others want this processor: then it
  * is offered after each look, for one of them may be the rank that is to answer. One that takes
@@ -68,6 +71,13 @@ static uint64_t patience_alone_ns(const struct wsp_pause *pause, uint64_t idle_n
     return within(idle_ns, SLEEP_MAX_NS, SLEEP_ALONE_NS);
 }
 
+static unsigned looks_before_sleep(const struct wsp_pause *pause)
+{
+    bool has_home =
+        pause->hears_host || atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) > 0;
+    return has_home ? LOOKS_FOR_HOME : LOOKS_FOR_WIDE;
+}
+
 static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)
 {
     if (pause->n_idle == 0)
@@ -75,7 +85,7 @@ static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)
     uint64_t idle_ns = now_ns - pause->idle_ns;
     if (wsp_job.home_size == 1)
         return patience_alone_ns(pause, idle_ns);
-    if (pause->n_idle < LOOKS_BEFORE_SLEEP)
+    if (pause->n_idle < looks_before_sleep(pause) || idle_ns < SPIN_NS)
         return 0;
     return within(idle_ns / 8, SLEEP_MIN_NS, SLEEP_MAX_NS);
 }
