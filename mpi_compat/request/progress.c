@@ -3,17 +3,18 @@
 #include "base/clock.h"
 #include "coll/coll.h"
 #include "host/host.h"
+#include "host/route.h"
 #include "request/wildcard.h"
 
 #include <sched.h>
 
 /* A wait looks again and again, then sleeps in the link's poll. Where there are other ranks at
  * home, whose messages may need each look of ours and do not end a sleep, it sleeps for short; it
- * looks long before where it waits for the host itself or a collective is under way, whose halves
- * at home go from look to look, and less where what it waits for is wide: each look may give the
- * processor away. A rank that is alone at its site loses nothing by sleeping soon, and at most for
- * as long as it has waited: each waking of its processor beside the one that carries the messages
- * makes their way longer. */
+ * looks long before where it waits for the host itself, or where a collective or a receive from any
+ * source is under way, whose halves at home go from look to look, and less where what it waits for
+ * is wide: each look may give the processor away. A rank that is alone at its site loses nothing by
+ * sleeping soon, and at most for as long as it has waited: each waking of its processor beside the
+ * one that carries the messages makes their way longer. */
 #define LOOKS_FOR_HOME 2000
 #define LOOKS_FOR_WIDE 100
 #define SPIN_NS        WSP_NS_PER_MS
@@ -73,9 +74,7 @@ static uint64_t patience_alone_ns(const struct wsp_pause *pause, uint64_t idle_n
 
 static unsigned looks_before_sleep(const struct wsp_pause *pause)
 {
-    bool has_home =
-        pause->hears_host || atomic_load_explicit(&wsp_coll_n_running, memory_order_relaxed) > 0;
-    return has_home ? LOOKS_FOR_HOME : LOOKS_FOR_WIDE;
+    return pause->hears_host || wsp_must_drive() ? LOOKS_FOR_HOME : LOOKS_FOR_WIDE;
 }
 
 static uint64_t patience_ns(const struct wsp_pause *pause, uint64_t now_ns)

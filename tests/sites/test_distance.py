@@ -201,7 +201,7 @@ def hints():
         host, n_kept, pace, goodput, rtt, credit = rows[0].split()
         jobs.expect(int(n_kept) in n_streams, f'{rows}: {n_streams}')
         jobs.expect(int(pace) == 100000000 and int(goodput) > 0, rows)
-        written = next(n for n in (7, 9, 11) if n not in n_streams)  # by chance it is any of them
+        written = next(n for n in (7, 9, 11) if n not in n_streams)  # found: any, by chance
         file.write_text(f'{head}\nelsewhere 3 0 1 1 1\n'
                         f'{host} {written} 0 {goodput} {rtt} {credit}\nbad\n')
         n_streams, result = streams_begun_with(folder)
