@@ -31,6 +31,7 @@ static void on_join_time(void *user, uint64_t now_ns)
     struct wsp_coordinator *coordinator = user;
     char missing[WSP_REASON_MAX / 2] = "";
     size_t length = 0;
+    uint32_t n_missing = 0;
     struct wsp_coordinator_place *first = NULL;
     (void)now_ns;
     for (uint32_t i = 0; i < coordinator->config.n_sites; i++) {
@@ -38,11 +39,12 @@ static void on_join_time(void *user, uint64_t now_ns)
         if (site->has_joined || length >= sizeof missing - WSP_HOST_MAX)
             continue;
         length += (size_t)snprintf(missing + length, sizeof missing - length, "%s%s",
-                                   first ? ", " : "", site->expected.name);
+                                   n_missing++ ? ", " : "", site->expected.name);
         first = first ? first : site;
     }
     wsp_coordinator_finish(coordinator, WSP_JOB_NOT_TOGETHER, first, 0, 1,
-                           "site %s did not show up within %.0f s (WIDESPAN_JOIN_TIME)", missing,
+                           "site%s %s did not show up within %.0f s (WIDESPAN_JOIN_TIME)",
+                           n_missing == 1 ? "" : "s", missing,
                            (double)coordinator->config.join_ns / 1e9);
 }
 
