@@ -15,6 +15,10 @@ HERE = pathlib.Path(__file__).parent
 PROGRAMS = jobs.BUILD / 'tests' / 'launcher'
 SPEAKER = PROGRAMS / 'speaker'
 
+# Seconds to wait for a site that never comes. On a busy machine one that does come may need more
+# than the first: then the next is tried.
+JOIN_TIMES = [2, 10, 50]
+
 
 class Place:
     """A folder of the test's own that is also where `widespan run` puts its key. Knows whether
