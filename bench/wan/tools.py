@@ -14,7 +14,7 @@ import time
 from peers import START_S, Peer, PeerError, await_listener, libraries, package, run
 from workloads import MB
 
-IPERF_STREAMS = (1, 8, 32, 128)
+IPERF_STREAMS = (1, 8, 16, 32, 128)
 
 
 def spawn(command, **more):
