@@ -29,8 +29,8 @@
 /* Without a queue the pace rises, first slowly; never far above what was delivered of late, whose
  * best fades with each interval. */
 #define RISE       0.02
-#define RISE_MOST  0.10
-#define RISE_AFTER 8 /* intervals that double the step */
+#define RISE_MOST  0.20
+#define RISE_AFTER 5 /* intervals that double the step, each time */
 #define ABOVE      1.25
 #define FADE       0.98
 /* Of less, the longest interval of steer.c would not hold its segments: the kernel's affair. */
@@ -155,8 +155,8 @@ static bool is_telling(struct wsp_tune *tune, double bps)
 static void follow(struct wsp_tune *tune, const struct wsp_reading *reading, double bps,
                    double queue, double aim)
 {
-    double step = RISE * (1 + (double)tune->n_clear / RISE_AFTER);
-    double most = tune->capacity_bps * (step < RISE_MOST ? step : RISE_MOST);
+    double step = RISE * exp2((double)tune->n_clear / RISE_AFTER);
+    double most = tune->capacity_bps * smaller(step, reading->equal_bps > 0 ? NEARER : RISE_MOST);
     bool is_empty = queue <= EMPTY * aim, is_young = tune->n_paced++ < YOUNG;
     bool tells = is_telling(tune, bps);
     if (!is_empty)
