@@ -210,6 +210,11 @@ class Link:
         """Of each direction, as the link came up."""
         return settings(rtt=self.options.get('rtt', '0ms'))['delay']
 
+    @property
+    def rate_bps(self):
+        """As the link came up, bits a second; 0: none is set."""
+        return settings(rate=self.options.get('rate', '0'))['rate']
+
     @staticmethod
     def address(side):
         return ADDRESSES[side]

@@ -8,9 +8,9 @@ the words of traffic.c, pairs.c or overlap.c:
     ('overlap', alone_ms, compute_ms, time_s)
 
 and kinds made of those here: `neighbour`, a stream beside one iperf3; `slowed`, one of eight streams
-slowed on the way; `longer` and `cut`, a stream whose way becomes longer, or lets nothing pass for a
-while; `fixed`, a stream that the peers with a fixed number of streams run, too; `sizes`, round trips
-over sizes of message."""
+slowed on the way; `longer`, `cut` and `narrow`, a stream whose way becomes longer, or lets nothing
+or a tenth pass for a while; `fixed`, a stream that the peers with a fixed number of streams run, too;
+`sizes`, round trips over sizes of message."""
 
 import threading
 import time
@@ -19,10 +19,10 @@ MB = 1 << 20
 SIZES = (8, 64, 512, 4096, 32768, 262144, MB, 4 * MB, 16 * MB, 64 * MB)
 FIXED_STREAMS = (1, 2, 4, 8, 16, 32)
 SLOWED_STREAMS, SLOWED_TO = 8, 0.1
-LONGER, CUT_S = 1.2, 5
+LONGER, CUT_S, NARROW, NARROW_S = 1.2, 5, 0.1, 5
 CHANGED_S = 5  # for so long a way is looked at before it changes and afterwards
-PLAYED_AS = {'neighbour': 'stream', 'longer': 'stream', 'cut': 'stream', 'fixed': 'fixed',
-             'sizes': 'pingpong'}
+PLAYED_AS = {'neighbour': 'stream', 'longer': 'stream', 'cut': 'stream', 'narrow': 'stream',
+             'fixed': 'fixed', 'sizes': 'pingpong'}
 
 GOODPUT = ('goodput_mbps', 'Mbit/s')
 CHANGED = [('of_before', 'of what the way carried before'),
@@ -43,6 +43,7 @@ FIGURES = {
                ('after_mbps', 'Mbit/s after')],
     'longer': CHANGED,
     'cut': CHANGED,
+    'narrow': CHANGED,
     'fixed': [GOODPUT],
     'sizes': [('round_trip_ms', 'ms, 8 bytes')],
 }
@@ -59,6 +60,7 @@ def table(discard, seconds):
             'slowed-stream': ('slowed', 16 * MB, discard, seconds),
             'longer-way': ('longer', 16 * MB, discard, max(seconds, 3 * CHANGED_S)),
             'cut-way': ('cut', 16 * MB, discard, max(seconds, CUT_S + 3 * CHANGED_S)),
+            'narrow-way': ('narrow', 4 * MB, discard, max(seconds, NARROW_S + 3 * CHANGED_S)),
             'fixed-streams': ('fixed', 64 * MB, discard, seconds),
             'overlap': ('overlap', 80, 100, seconds),
             'neighbour': ('neighbour', 64 * MB, discard, seconds),
@@ -183,7 +185,14 @@ def cut_for_a_while(link):
     link.set('both', cut=0)
 
 
-CHANGES = {'longer': lengthen, 'cut': cut_for_a_while}
+def narrow_for_a_while(link):
+    rate = link.rate_bps
+    link.set('both', rate=int(NARROW * rate))
+    time.sleep(NARROW_S)
+    link.set('both', rate=rate)
+
+
+CHANGES = {'longer': lengthen, 'cut': cut_for_a_while, 'narrow': narrow_for_a_while}
 
 
 def changed(peer, link, workload):
