@@ -19,6 +19,7 @@ MB = 1 << 20
 SIZES = (8, 64, 512, 4096, 32768, 262144, MB, 4 * MB, 16 * MB, 64 * MB)
 FIXED_STREAMS = (1, 2, 4, 8, 16, 32)
 SLOWED_STREAMS, SLOWED_TO = 8, 0.1
+FIRST_S = 40  # one stream carries some 10 Mbit/s on the worst link, and three times this may pass
 LONGER, CUT_S, NARROW, NARROW_S = 1.2, 5, 0.1, 5
 CHANGED_S = 5  # for so long a way is looked at before it changes and afterwards
 PLAYED_AS = {'neighbour': 'stream', 'longer': 'stream', 'cut': 'stream', 'narrow': 'stream',
@@ -71,6 +72,8 @@ def table(discard, seconds):
 def seconds_of(workload):
     """What it takes beside starting."""
     kind, *numbers = workload
+    if kind == 'first':
+        return FIRST_S
     if kind == 'overlap':
         return numbers[-1]
     return sum(numbers[1:]) + (10 if kind == 'beside' else 0)
