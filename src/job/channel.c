@@ -343,6 +343,14 @@ bool wsp_channel_local_host(const struct wsp_channel *channel, char *host, size_
                        NI_NUMERICHOST) == 0;
 }
 
+void wsp_channel_abandon(struct wsp_channel *channel)
+{
+    if (channel->fd >= 0)
+        close(channel->fd);
+    channel->fd = -1;
+    channel->state = ENDED;
+}
+
 void wsp_channel_close(struct wsp_channel **at)
 {
     struct wsp_channel *channel = *at;

@@ -67,6 +67,10 @@ size_t wsp_channel_unsent(const struct wsp_channel *channel);
 /* The address of our side as text, without port; false for a Unix socket. */
 bool wsp_channel_local_host(const struct wsp_channel *channel, char *host, size_t size);
 
+/* In a forked child: closes the descriptor, so that the other side hears when the parent ends.
+ * Nothing is sent on the channel any more. */
+void wsp_channel_abandon(struct wsp_channel *channel);
+
 /* Closes at once and frees; nulls *channel. */
 void wsp_channel_close(struct wsp_channel **channel);
 

@@ -328,8 +328,8 @@ static wsp_err open_lobby(struct wsp_coordinator *coordinator, int listener)
         close(listener);
         return WSP_ERR_BUSY;
     }
-    wsp_err err = wsp_lobby_open(&config, listener, on_proven, coordinator,
-                                 &coordinator->lobbies[coordinator->n_lobbies]);
+    wsp_err err = wsp_lobby_open(&config, listener, coordinator->config.n_sites, on_proven,
+                                 coordinator, &coordinator->lobbies[coordinator->n_lobbies]);
     if (!err)
         coordinator->n_lobbies++;
     return err;

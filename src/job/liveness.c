@@ -8,18 +8,20 @@
 #include "base/log.h"
 #include "base/opts.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define REASON_MAX  1024
-#define OPEN_NS     (5 * WSP_NS_PER_S)  /* for one address of the leader to answer */
-#define ABORT_NS    (1 * WSP_NS_PER_S)  /* for an abort to come back from above */
-#define LEAVE_NS    (2 * WSP_NS_PER_S)  /* for a goodbye to be taken */
-#define LATE_NS     (2 * WSP_NS_PER_S)  /* for the launcher to see the death of the leader first */
-#define STEP_NS     (WSP_NS_PER_S / 20) /* at most between two looks */
-#define N_ADDRESSES 8
+#define REASON_MAX 1024
+#define OPEN_NS    (5 * WSP_NS_PER_S)  /* for one address of the leader to answer */
+#define ABORT_NS   (1 * WSP_NS_PER_S)  /* for an abort to come back from above */
+#define LEAVE_NS   (2 * WSP_NS_PER_S)  /* for a goodbye to be taken */
+#define LATE_NS    (2 * WSP_NS_PER_S)  /* for the launcher to see the death of the leader first */
+#define STEP_NS    (WSP_NS_PER_S / 20) /* at most between two looks */
+#define ATTACH_NS  (30 * WSP_NS_PER_S) /* for a leader that is there, but turns callers away */
+#define RETRY_MS   200
 
 /* A rank of the leader's site. */
 struct child {
@@ -234,6 +236,8 @@ void wsp_session_free(struct wsp_session **at)
     *at = NULL;
     if (!session)
         return;
+    if (session->link)
+        wsp_link_on_fork(session->link, NULL, NULL);
     while (!wsp_list_is_empty(&session->children))
         forget_child(WSP_CONTAINER(wsp_list_first(&session->children), struct child, node));
     if (session->late_timer.fn)
@@ -243,6 +247,21 @@ void wsp_session_free(struct wsp_session **at)
         close(session->listener);
     wsp_channel_close(&session->up);
     free(session);
+}
+
+/* A forked child that held our connections open would hide our death. */
+static void on_forked(void *user)
+{
+    struct wsp_session *session = user;
+    if (session->up)
+        wsp_channel_abandon(session->up);
+    WSP_LIST_EACH(node, &session->children)
+    wsp_channel_abandon(WSP_CONTAINER(node, struct child, node)->channel);
+    if (session->lobby)
+        wsp_lobby_abandon(session->lobby);
+    if (session->listener >= 0)
+        close(session->listener);
+    session->listener = -1;
 }
 
 static wsp_err attach_leader(struct wsp_session *session)
@@ -256,7 +275,8 @@ static wsp_err attach_leader(struct wsp_session *session)
                                         .remote_rank = WSP_RANK_UNKNOWN};
     int listener = session->listener;
     session->listener = -1;
-    wsp_err err = wsp_lobby_open(&config, listener, on_child, session, &session->lobby);
+    wsp_err err =
+        wsp_lobby_open(&config, listener, session->n_home, on_child, session, &session->lobby);
     if (err || !session->up)
         return err;
     wsp_channel_set_handler(session->up, &up_handler, session);
@@ -330,8 +350,10 @@ static bool try_leader(struct wsp_session *session, int fd)
     return is_open;
 }
 
-static wsp_err attach_rank(struct wsp_session *session, const struct wsp_site_card *card, char *why,
-                           size_t why_size)
+/* Tries each address of the leader once; true when a connection stands. is_there: at one of them
+ * somebody hung up, or may yet answer. */
+static bool try_addresses(struct wsp_session *session, const struct wsp_site_card *card,
+                          bool *is_there)
 {
     char hosts[sizeof card->liveness_hosts], target[sizeof hosts + 16], *rest;
     snprintf(hosts, sizeof hosts, "%s", card->liveness_hosts);
@@ -341,7 +363,25 @@ static wsp_err attach_rank(struct wsp_session *session, const struct wsp_site_ca
                  card->liveness_port);
         session->up_err = wsp_session_dial(target, 0, &fd);
         if (!session->up_err && try_leader(session, fd))
+            return true;
+        *is_there |= session->up_err == WSP_ERR_EOF || session->up_err == WSP_ERR_RESET ||
+                     session->up_err == WSP_ERR_TIMEOUT;
+    }
+    return false;
+}
+
+/* All ranks of a site call at once: a leader that is busy, or beset by strangers, may close a
+ * connection before it is proven, or be late to answer. */
+static wsp_err attach_rank(struct wsp_session *session, const struct wsp_site_card *card, char *why,
+                           size_t why_size)
+{
+    uint64_t until_ns = wsp_clock_now_ns() + ATTACH_NS;
+    for (bool is_there = true; is_there && wsp_clock_now_ns() < until_ns;) {
+        is_there = false;
+        if (try_addresses(session, card, &is_there))
             return WSP_OK;
+        if (is_there)
+            poll(NULL, 0, RETRY_MS);
     }
     snprintf(why, why_size,
              "site %s, rank %u: the site's first rank cannot be reached at any of %s, port %u: %s",
@@ -372,6 +412,9 @@ wsp_err wsp_session_attach(struct wsp_session **out, const struct wsp_job_env *e
     session->first_rank = site->first_rank;
     session->n_home = site->card.n_ranks;
     session->leader_nonce = roster->ranks[site->first_rank].nonce;
+    wsp_link_lock(link);
+    wsp_link_on_fork(link, on_forked, session);
+    wsp_link_unlock(link);
     if (session->is_leader) {
         wsp_link_lock(link);
         err = attach_leader(session);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define N_GUESTS_MAX   64                  /* at once, before they prove the key */
+#define N_STRANGERS    64                  /* at once, beside those who are expected */
 #define GUEST_TIME_NS  (10 * WSP_NS_PER_S) /* to prove it */
 #define PAUSE_NS       (WSP_NS_PER_S / 4)  /* without accepting, when descriptors have run out */
 #define N_WARNINGS_MAX 3
@@ -27,7 +27,7 @@ struct wsp_lobby {
     struct wsp_watch *watch;
     struct wsp_timer pause;
     struct wsp_list guests;
-    unsigned n_guests;
+    unsigned n_guests, n_guests_max;
     unsigned n_warnings;
     void (*proven)(void *user, struct wsp_channel *channel);
     void *user;
@@ -78,7 +78,7 @@ static void on_guest_time(void *user, uint64_t now_ns)
 
 static void receive_guest(struct wsp_lobby *lobby, int fd)
 {
-    if (lobby->n_guests >= N_GUESTS_MAX)
+    if (lobby->n_guests >= lobby->n_guests_max)
         dismiss(WSP_CONTAINER(wsp_list_first(&lobby->guests), struct guest, node));
     struct guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
@@ -117,15 +117,18 @@ static void on_knock(void *user, unsigned events)
         wsp_watch_set(lobby->watch, 0);
 }
 
-wsp_err wsp_lobby_open(const struct wsp_channel_config *config, int listener,
+wsp_err wsp_lobby_open(const struct wsp_channel_config *config, int listener, unsigned n_expected,
                        void (*proven)(void *, struct wsp_channel *), void *user,
                        struct wsp_lobby **out)
 {
     struct wsp_lobby *lobby = calloc(1, sizeof *lobby);
     wsp_err err = lobby ? WSP_OK : WSP_ERR_NO_MEMORY;
     if (lobby) {
-        *lobby = (struct wsp_lobby){
-            .config = *config, .listener = listener, .proven = proven, .user = user};
+        *lobby = (struct wsp_lobby){.config = *config,
+                                    .listener = listener,
+                                    .n_guests_max = N_STRANGERS + n_expected,
+                                    .proven = proven,
+                                    .user = user};
         lobby->pause = (struct wsp_timer){.fn = on_pause_over, .user = lobby};
         wsp_list_init(&lobby->guests);
         err = wsp_loop_watch(config->loop, listener, WSP_READABLE, on_knock, lobby, &lobby->watch);
@@ -149,6 +152,19 @@ void wsp_lobby_close(struct wsp_lobby **at)
         dismiss(WSP_CONTAINER(wsp_list_first(&lobby->guests), struct guest, node));
     wsp_timer_stop(lobby->config.loop, &lobby->pause);
     wsp_watch_remove(&lobby->watch);
-    close(lobby->listener);
+    if (lobby->listener >= 0)
+        close(lobby->listener);
     free(lobby);
+}
+
+void wsp_lobby_abandon(struct wsp_lobby *lobby)
+{
+    WSP_LIST_EACH(node, &lobby->guests)
+    {
+        struct guest *guest = WSP_CONTAINER(node, struct guest, node);
+        if (guest->channel)
+            wsp_channel_abandon(guest->channel);
+    }
+    close(lobby->listener);
+    lobby->listener = -1;
 }

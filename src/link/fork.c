@@ -37,6 +37,8 @@ static void abandon(struct wsp_link *link)
     link->is_inert = true;
     link->has_io_thread = false;
     wsp_map_each(&link->descriptors, close_one, NULL);
+    if (link->forked)
+        link->forked(link->forked_user);
     if (link->loop)
         wsp_loop_abandon(link->loop);
     wsp_link_unlock(link);
@@ -51,6 +53,12 @@ static void in_child(void)
 static void register_handlers(void)
 {
     pthread_atfork(before, in_parent, in_child);
+}
+
+void wsp_link_on_fork(struct wsp_link *link, void (*forked)(void *user), void *user)
+{
+    link->forked = forked;
+    link->forked_user = user;
 }
 
 void wsp_fork_add(struct wsp_link *link)

@@ -101,6 +101,10 @@ bool wsp_link_is_lost(const struct wsp_link *link, uint32_t rank);
 /* Ends everything with a peer that the job declared dead. */
 void wsp_link_declare_lost(struct wsp_link *link, uint32_t rank);
 
+/* Under the lock: in a child that this process forks, `forked` closes the descriptors that others
+ * watch on the link's loop; NULL: there are none. */
+void wsp_link_on_fork(struct wsp_link *link, void (*forked)(void *user), void *user);
+
 /* Without the lock: drives the sockets from the calling thread for one round, waiting up to
  * timeout_ns for something to happen. Returns true if anything happened. If another thread drives
  * already, waits for it instead. */

@@ -28,6 +28,7 @@ struct wsp_host {
     char name[WSP_HOST_MAX];
     struct wsp_address addresses[WSP_ADDRESSES_PER_HOST]; /* port 0 */
     size_t n_addresses;
+    uint64_t looked_up_ns; /* when its name was last looked up */
     struct wsp_host *next;
 };
 
@@ -188,7 +189,9 @@ struct wsp_link {
     unsigned n_hot_turns;
     atomic_uint_fast64_t bulk_ns; /* when a large payload last moved */
 
-    struct wsp_node fork_node; /* in the list of all links (fork.c) */
+    struct wsp_node fork_node;  /* in the list of all links (fork.c) */
+    void (*forked)(void *user); /* NULL: nobody asks */
+    void *forked_user;
     /* The first stream of a path is about to come up; may be NULL. */
     void (*came)(void *user, uint32_t rank);
     bool is_silent;             /* the caller of the public API is told by errors: no warnings */

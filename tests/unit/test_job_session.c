@@ -7,6 +7,7 @@
 #include "job/coordinator.h"
 #include "job/session.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -55,6 +56,13 @@ static bool wait_for(struct wsp_link *link, atomic_int *value, int wanted)
     while (atomic_load(value) != wanted && wsp_clock_now_ns() < until_ns)
         wsp_link_progress(link, 10 * WSP_NS_PER_MS);
     return atomic_load(value) == wanted;
+}
+
+static void wait_until(atomic_int *value, int wanted)
+{
+    uint64_t until_ns = wsp_clock_now_ns() + LIMIT_NS;
+    while (atomic_load(value) != wanted && wsp_clock_now_ns() < until_ns)
+        poll(NULL, 0, 10);
 }
 
 static void ignore_arrived(void *user, uint32_t source, struct wsp_rx *rx,
@@ -122,8 +130,8 @@ static struct wsp_roster *share_roster(struct wsp_session **session, const struc
     return roster;
 }
 
-/* How many ranks have attached; shared by all processes of a job. */
-static atomic_int *n_attached;
+/* How many ranks have attached, and have heard of a death; shared by all processes of a job. */
+static atomic_int *n_attached, *n_heard;
 
 static bool all_are_in(struct wsp_link *link)
 {
@@ -202,9 +210,10 @@ static void run_job(const unsigned n_home[N_SITES], uint64_t join_ns, rank_fn be
         .job = "test", .n_sites = N_SITES, .sites = sites, .join_ns = join_ns, .ended = on_end};
     memset(config.key, 7, sizeof config.key);
     memset(&seen, 0xff, sizeof seen);
-    n_attached =
-        mmap(NULL, sizeof *n_attached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    n_attached = mmap(NULL, 2 * sizeof *n_attached, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne((void *)n_attached, MAP_FAILED);
+    n_heard = n_attached + 1;
     ck_assert_int_eq(wsp_loop_open(&loop), WSP_OK);
     ck_assert_int_eq(wsp_coordinator_open(loop, &config, &coordinator), WSP_OK);
     ck_assert_int_eq(wsp_coordinator_listen(coordinator, "0", &port), WSP_OK);
@@ -225,7 +234,7 @@ static void run_job(const unsigned n_home[N_SITES], uint64_t join_ns, rank_fn be
     }
     wsp_coordinator_close(&coordinator);
     wsp_loop_close(&loop);
-    munmap((void *)n_attached, sizeof *n_attached);
+    munmap((void *)n_attached, 2 * sizeof *n_attached);
 }
 
 static const unsigned all_ranks[N_SITES] = {N_HOME, N_HOME};
@@ -270,13 +279,22 @@ END_TEST
 
 static int doomed_rank;
 
+static bool leaves_a_child;
+
 static int one_rank_dies(struct wsp_session **session, struct wsp_link *link, uint32_t rank)
 {
     (void)session;
-    if ((int)rank == doomed_rank)
+    if ((int)rank == doomed_rank) {
+        /* The child outlives its parent until all others have heard of that death. */
+        if (leaves_a_child && fork() == 0) {
+            wait_until(n_heard, N_RANKS - 1);
+            _exit(0);
+        }
         raise(SIGKILL);
+    }
     if (!wait_for(link, &aborted_code, 1))
         _exit(50);
+    atomic_fetch_add(n_heard, 1);
     _exit(atomic_load(&lost_rank) == doomed_rank ? 60 : 51);
 }
 
@@ -294,6 +312,14 @@ static void check_death_of(int rank, unsigned site)
 START_TEST(the_death_of_a_rank_is_told_to_all)
 {
     check_death_of(5, 1);
+}
+END_TEST
+
+START_TEST(the_death_of_a_rank_with_a_forked_child_is_told_to_all)
+{
+    leaves_a_child = true;
+    check_death_of(5, 1);
+    check_death_of(3, 1);
 }
 END_TEST
 
@@ -370,6 +396,7 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_job_whose_ranks_leave_in_order_is_finished);
     tcase_add_test(cases, an_abort_reaches_every_rank_and_names_its_origin);
     tcase_add_test(cases, the_death_of_a_rank_is_told_to_all);
+    tcase_add_test(cases, the_death_of_a_rank_with_a_forked_child_is_told_to_all);
     tcase_add_test(cases, the_death_of_a_leader_is_told_to_all);
     tcase_add_test(cases, a_site_that_never_shows_up_is_named);
     tcase_add_test(cases, a_site_with_the_wrong_number_of_ranks_is_named);
