@@ -15,7 +15,8 @@
 #define PROVE_NS     (6 * WSP_NS_PER_S)
 #define FIRST_WAIT   (50 * WSP_NS_PER_MS) /* after a failure; doubles */
 #define LONGEST_WAIT (2 * WSP_NS_PER_S)
-#define COURTESY_NS  (2 * WSP_NS_PER_S) /* left to the side that dialled first */
+#define COURTESY_NS  (2 * WSP_NS_PER_S)  /* left to the side that dialled first */
+#define LOOK_UP_NS   (10 * WSP_NS_PER_S) /* between two look-ups of a name that is not known */
 
 enum stage { WAITING, CONNECTING, PROVING };
 
@@ -220,9 +221,13 @@ static wsp_err pick_address(struct wsp_dial *dial, struct wsp_address *to)
     struct wsp_peer *peer = dial->stream->peer;
     struct wsp_host *host = peer->host;
     if (host->n_addresses == 0) {
-        /* The name was not known at the start; it may be by now. */
+        /* The name was not known at the start; it may be by now. A look-up may take long, and holds
+         * up all others meanwhile: one for all streams, and not often. */
+        if (wsp_clock_now_ns() - host->looked_up_ns < LOOK_UP_NS)
+            return WSP_ERR_UNREACHABLE;
         wsp_err err = wsp_tcp_resolve(host->name, 1, host->addresses, WSP_ADDRESSES_PER_HOST,
                                       &host->n_addresses);
+        host->looked_up_ns = wsp_clock_now_ns();
         if (err)
             return err;
     }
@@ -236,7 +241,7 @@ static void begin(struct wsp_dial *dial)
     struct wsp_stream *stream = dial->stream;
     struct wsp_peer *peer = stream->peer;
     struct wsp_address to;
-    if (peer->is_closed ||
+    if (peer->is_closed || !wsp_end_wants(peer->end, stream->index) ||
         !wsp_end_would_take(peer->end, stream->index, dial->generation, is_by_lower(peer))) {
         wsp_dial_drop(stream);
         return;

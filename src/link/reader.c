@@ -61,7 +61,10 @@ static wsp_err payload_came(struct wsp_stream *stream, size_t n, uint64_t now_ns
     if (landing->where)
         landing->where = (uint8_t *)landing->where + n;
     landing->length -= n;
-    return landing->length == 0 ? payload_done(stream, now_ns) : WSP_OK;
+    if (landing->length == 0)
+        return payload_done(stream, now_ns);
+    wsp_end_payload_part(stream->peer->end, stream->index, now_ns);
+    return WSP_OK;
 }
 
 wsp_err wsp_stream_take(struct wsp_stream *stream, const uint8_t *bytes, size_t length)

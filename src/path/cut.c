@@ -91,11 +91,12 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     if (!is_control && length > end->config.eager_bytes && (end->n_used > 1 || prefix < length))
         first = 0; /* the envelope goes ahead, its bytes with the bulk: the answer comes sooner */
     bool is_awaiting = prefix < length || (tx->flags & WSP_SEND_SYNC);
-    if (is_awaiting && wsp_map_put(&end->answers, end->next_item_out, tx))
-        return NULL;
-    struct wsp_seg *seg = wsp_seg_new(end, tx, first);
-    if (!seg) {
+    bool is_noted = !is_awaiting || !wsp_map_put(&end->answers, end->next_item_out, tx);
+    struct wsp_seg *seg = is_noted ? wsp_seg_new(end, tx, first) : NULL;
+    if (!seg) { /* without memory: it is tried again, and nothing of this may stay */
         end->purse.charged -= is_control ? 0 : prefix;
+        if (is_awaiting && is_noted)
+            wsp_map_take(&end->answers, end->next_item_out);
         return NULL;
     }
     seg->type = tx->type;
@@ -175,12 +176,7 @@ static bool pull_plain(struct wsp_end *end, unsigned index, uint64_t now_ns, str
 /* A suspect stream gets nothing that another could carry. */
 static bool is_spared(const struct wsp_end *end, unsigned index)
 {
-    if (!end->slots[index]->is_suspect)
-        return false;
-    for (unsigned i = 0; i < end->n_slots; i++)
-        if (wsp_slot_is_sound(end->slots[i]))
-            return true;
-    return false;
+    return end->slots[index]->is_suspect && wsp_slot_has_other(end, index);
 }
 
 bool wsp_end_pull(struct wsp_end *end, unsigned index, uint64_t now_ns, struct wsp_out *out)

@@ -177,6 +177,9 @@ void wsp_end_describe(const struct wsp_end *end, struct wsp_stream_birth *mine);
 /* A stream is up, after the handshake; replaces an older one in the slot. */
 wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_stream_birth *birth,
                           uint64_t now_ns) WSP_MUST_USE;
+/* Is a stream of this index wanted, as far as is known now? */
+bool wsp_end_wants(const struct wsp_end *end, unsigned index);
+
 /* The connection of the slot is gone; what it carried unacknowledged will be sent again. */
 void wsp_end_stream_down(struct wsp_end *end, unsigned index, uint64_t now_ns);
 /* The same, and the other side ended it in good order, after all that it had to say: which it does
@@ -194,6 +197,8 @@ void wsp_end_written(struct wsp_end *end, unsigned index, uint64_t now_ns);
 wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *header, size_t length,
                        uint64_t now_ns, struct wsp_landing *landing) WSP_MUST_USE;
 wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns) WSP_MUST_USE;
+/* Some bytes of it came, and more are to come: on a slow way that alone is a sign of life. */
+void wsp_end_payload_part(struct wsp_end *end, unsigned index, uint64_t now_ns);
 
 /* The round trip to the other side, from whoever has seen one before the first stream is up. */
 void wsp_end_hint_rtt(struct wsp_end *end, uint64_t rtt_ns, uint64_t now_ns);

@@ -164,12 +164,16 @@ struct wsp_slot {
     uint64_t hop_acked;
     uint64_t last_acked_order; /* highest order of an acknowledged segment */
     uint64_t progress_ns;      /* last sign that what we send here arrives */
+    uint64_t looked_ns;        /* when its kernel was last asked while it was waited for; 0: not */
+    uint64_t looked_bytes;     /* delivered by then */
+    bool is_moving;            /* ... more than at the look before */
     uint64_t ping_ns;          /* a ping is unanswered since; 0: none */
     bool ping_due, pong_due;
     uint64_t pong_token;
 
     /* incoming */
-    bool has_frame; /* header read, payload under way */
+    bool has_frame;              /* header read, payload under way */
+    uint64_t header_ns, part_ns; /* when it came, and the latest bytes of the payload */
     struct wsp_frame frame;
     struct wsp_claim claim;
     uint64_t hop_received;
@@ -219,7 +223,8 @@ struct wsp_end {
     uint64_t race_since_ns; /* when all was cut; 0: it is not */
     uint64_t race_bytes;    /* under way then */
     struct wsp_hedge hedge;
-    unsigned stall_factor; /* grows with each suspicion until something arrives */
+    unsigned stall_factor; /* grows with each suspicion until a segment arrives */
+    uint64_t stalled_ns;   /* when a stream was last suspected */
 
     /* incoming */
     struct wsp_reorder window;
@@ -386,6 +391,8 @@ void wsp_slot_told(struct wsp_end *end, uint64_t item, uint64_t n, uint64_t now_
 void wsp_slot_ask_missing(struct wsp_end *end, uint64_t now_ns);
 /* Ends a stream that nobody needs, once it has been quiet for a while. */
 void wsp_slot_retire(struct wsp_end *end, unsigned index, uint64_t now_ns);
+/* Is another stream up and not suspect? */
+bool wsp_slot_has_other(const struct wsp_end *end, unsigned index);
 /* Takes over what a suspect stream carries, if another can send it. */
 void wsp_slot_take_over(struct wsp_end *end, unsigned index);
 /* Asks for a connection with a generation above the slot's last. */

@@ -161,6 +161,7 @@ static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_n
         if (seg->order > slot->last_acked_order)
             slot->last_acked_order = seg->order;
         wsp_watch_progress(end, (unsigned)seg->slot, now_ns);
+        end->stall_factor = 1;
         if (seg->n_raced == 0) {
             note_lag(end, now_ns - seg->sent_ns);
             if (seg->order > end->acked_order)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct wsp_pair {
-    _Atomic uint32_t n_bulk;       /* paths on which bulk flows now */
+    _Atomic uint32_t n_bulk;       /* paths on which bulk flows now, or is about to */
     _Atomic uint32_t n_paced;      /* of them, those that the bottleneck holds back */
     _Atomic uint64_t paced_bps;    /* ... and what they take together, bytes a second */
     _Atomic uint64_t rtt_ns;       /* as whichever of them saw it last; 0: none has */

@@ -52,6 +52,7 @@ wsp_err wsp_end_header(struct wsp_end *end, unsigned index, const uint8_t *heade
     if (err)
         return fail(end, err);
     slot->has_frame = true;
+    slot->header_ns = slot->part_ns = now_ns;
     *landing = (struct wsp_landing){.length = slot->frame.wire_length};
     if (wsp_frame_is_sequenced(slot->frame.type)) {
         slot->used_ns = now_ns;
@@ -95,6 +96,11 @@ static void handle_plain(struct wsp_end *end, unsigned index, uint64_t now_ns)
     default:
         break; /* an ACK was heard with its header; what we do not know may be ignored */
     }
+}
+
+void wsp_end_payload_part(struct wsp_end *end, unsigned index, uint64_t now_ns)
+{
+    end->slots[index]->heard_ns = end->slots[index]->part_ns = end->heard_ns = now_ns;
 }
 
 wsp_err wsp_end_payload(struct wsp_end *end, unsigned index, uint64_t now_ns)

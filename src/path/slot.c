@@ -28,10 +28,17 @@ unsigned wsp_slot_n_wanted(const struct wsp_end *end)
     return end->n_used > end->n_theirs ? end->n_used : end->n_theirs;
 }
 
+bool wsp_end_wants(const struct wsp_end *end, unsigned index)
+{
+    return !end->is_failed && index < wsp_slot_n_wanted(end);
+}
+
 void wsp_slot_ask_missing(struct wsp_end *end, uint64_t now_ns)
 {
     unsigned n_wanted = wsp_slot_n_wanted(end);
     (void)wsp_slot_grow(end, n_wanted); /* without memory: those that are there serve */
+    for (unsigned i = n_wanted; i < end->n_slots; i++)
+        end->slots[i]->is_wanted = false; /* once more when they are wanted again */
     for (unsigned i = 0; i < n_wanted && i < end->n_slots && !wsp_end_is_over(end); i++)
         if (!end->slots[i]->is_up && !end->slots[i]->is_wanted)
             wsp_slot_ask(end, i, now_ns);
@@ -96,13 +103,18 @@ bool wsp_end_would_take(const struct wsp_end *end, unsigned index, uint32_t gene
     return dialled_by_lower && !slot->by_lower;
 }
 
+bool wsp_slot_has_other(const struct wsp_end *end, unsigned index)
+{
+    for (unsigned i = 0; i < end->n_slots; i++)
+        if (i != index && wsp_slot_is_sound(end->slots[i]))
+            return true;
+    return false;
+}
+
 void wsp_slot_take_over(struct wsp_end *end, unsigned index)
 {
     struct wsp_slot *slot = end->slots[index];
-    bool has_other = false;
-    for (unsigned i = 0; i < end->n_slots; i++)
-        has_other |= wsp_slot_is_sound(end->slots[i]);
-    if (!has_other)
+    if (!wsp_slot_has_other(end, index))
         return;
     WSP_LIST_EACH(node, &slot->under_way)
     end->stats.segments_taken_over++;
@@ -136,6 +148,7 @@ static void reset_state(struct wsp_end *end, struct wsp_slot *slot, uint64_t now
     slot->pong_due = false;
     slot->ping_due = true; /* a first sample of the round trip */
     slot->progress_ns = slot->heard_ns = slot->used_ns = now_ns;
+    slot->looked_ns = 0;
     slot->meter = (struct wsp_meter){.rate_bps = slot->meter.rate_bps};
     slot->held_bps = 0;
     slot->is_wanted = false;

@@ -100,13 +100,25 @@ void wsp_steer_take_pace(struct wsp_end *end, double bps, uint64_t now_ns)
     apply(end, now_ns);
 }
 
+static void join(struct wsp_end *end)
+{
+    if (!end->is_counted)
+        wsp_pair_join(end->config.pair);
+    end->is_counted = true;
+}
+
+static void leave(struct wsp_end *end)
+{
+    if (end->is_counted)
+        wsp_pair_leave(end->config.pair);
+    end->is_counted = false;
+}
+
 void wsp_steer_stop(struct wsp_end *end)
 {
     end->steer_at_ns = WSP_TIME_NEVER;
-    if (end->is_counted)
-        wsp_pair_leave(end->config.pair);
+    leave(end);
     wsp_pair_tell(end->config.pair, &end->told_bps, 0);
-    end->is_counted = false;
     wsp_young_stop(end);
 }
 
@@ -162,8 +174,7 @@ void wsp_steer_cut(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     end->n_up_bulk = end->n_up;
     if (!is_tuned(end) || end->steer_at_ns != WSP_TIME_NEVER)
         return;
-    wsp_pair_join(end->config.pair);
-    end->is_counted = true;
+    join(end);
     struct wsp_reading first = {0}; /* where counts stand */
     if (wsp_reading_take(end, &first) > 0)
         note_packet(end, end->rtt.ns, now_ns);
@@ -182,7 +193,8 @@ static uint64_t known_rtt_ns(const struct wsp_end *end)
 /* What more streams than now a message deserves, by what is known of the way. */
 void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
 {
-    if (!end->config.tunes_streams || length <= end->config.eager_bytes)
+    if (!end->config.tunes_streams || length <= end->config.eager_bytes || wsp_end_is_over(end) ||
+        end->is_closing)
         return;
     struct wsp_outlook way = {.rtt_ns = known_rtt_ns(end),
                               .is_kernel_pacing = end->is_kernel_pacing ||
@@ -201,6 +213,7 @@ void wsp_steer_demand(struct wsp_end *end, uint64_t length, uint64_t now_ns)
     if (n <= end->n_used && !is_better_guess)
         return;
     end->bulk_ns = now_ns; /* it is about to flow */
+    join(end);             /* before others ask how many streams are left for them */
     if (end->tune.n < n || is_better_guess)
         end->tune.n = n;
     wsp_end_use_streams(end, n, now_ns);
@@ -235,6 +248,8 @@ void wsp_steer_tick(struct wsp_end *end, uint64_t now_ns)
     if (now_ns >= end->release_at_ns)
         release(end);
     bool is_idle = now_ns - end->bulk_ns > IDLE_NS && wsp_list_is_empty(&end->bulk);
+    if (is_idle && end->steer_at_ns == WSP_TIME_NEVER)
+        leave(end); /* what was announced never flowed */
     if (end->config.tunes_streams && end->n_used > 1 && is_idle)
         wsp_end_use_streams(end, 1, now_ns);
 }

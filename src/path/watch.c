@@ -4,16 +4,20 @@
 
 /* An unanswered ping alone holds nothing up: a peer that has no processor gets some time more. */
 #define PING_GRACE_NS (2 * WSP_SUSPECT_NS)
+/* Of the patience, for a stream on which bytes still get through. */
+#define MOVING_PATIENCE 4
+/* After so long without a suspicion the patience is the usual one. */
+#define FORGET_NS (60 * WSP_NS_PER_S)
 
 void wsp_watch_progress(struct wsp_end *end, unsigned index, uint64_t now_ns)
 {
     end->slots[index]->progress_ns = now_ns;
     end->slots[index]->is_suspect = false;
-    end->stall_factor = 1;
 }
 
 /* How long a stream may go without progress. Beside round trips it allows for what it carries at
- * its own rate, and grows while nothing helps, so that a slow network is not reset for ever. */
+ * its own rate, and grows until a segment is acknowledged, so that a slow network is not reset for
+ * ever. */
 static uint64_t patience_ns(const struct wsp_end *end, const struct wsp_slot *slot)
 {
     uint64_t base = 4 * end->lag_ns;
@@ -28,6 +32,7 @@ static void suspect(struct wsp_end *end, unsigned index, uint64_t now_ns)
     struct wsp_slot *slot = end->slots[index];
     slot->is_suspect = true;
     end->stats.stalls++;
+    end->stalled_ns = now_ns;
     if (end->stall_factor < 16)
         end->stall_factor *= 2;
     wsp_slot_take_over(end, index);
@@ -70,7 +75,40 @@ static uint64_t waiting_since_ns(const struct wsp_slot *slot)
         if (seg->sent_ns < since)
             since = seg->sent_ns;
     }
-    return since != WSP_TIME_NEVER && slot->progress_ns > since ? slot->progress_ns : since;
+    if (since != WSP_TIME_NEVER && slot->progress_ns > since)
+        since = slot->progress_ns;
+    /* What is waited for may stand behind a payload that is just coming. */
+    bool is_behind = slot->has_frame && slot->header_ns <= since;
+    return is_behind && since != WSP_TIME_NEVER && slot->part_ns > since ? slot->part_ns : since;
+}
+
+/* Does the other kernel still get bytes, though no segment is whole there? Slow is not stalled. It
+ * is looked at anew each half of the patience; after the first look it is taken to do. */
+static bool is_moving(struct wsp_end *end, unsigned index, uint64_t patience, uint64_t now_ns)
+{
+    struct wsp_slot *slot = end->slots[index];
+    struct wsp_stream_sample now = {0};
+    if (now_ns - slot->looked_ns < patience / 2)
+        return slot->is_moving;
+    if (!end->config.handler->sample || !end->config.handler->sample(end->config.user, index, &now))
+        return false;
+    slot->is_moving = slot->looked_ns == 0 || now.delivered_bytes != slot->looked_bytes;
+    slot->looked_bytes = now.delivered_bytes;
+    slot->looked_ns = now_ns;
+    return slot->is_moving;
+}
+
+/* One that only moves is waited for longer where others could carry what it holds, and for as long
+ * as it does where there is none. */
+static bool is_overdue(struct wsp_end *end, unsigned index, uint64_t waited_ns, uint64_t patience,
+                       uint64_t now_ns)
+{
+    if (waited_ns <= patience / 2)
+        return false;
+    bool moves = is_moving(end, index, patience, now_ns);
+    if (waited_ns <= patience || (moves && !wsp_slot_has_other(end, index)))
+        return false;
+    return !moves || waited_ns > MOVING_PATIENCE * patience;
 }
 
 static void judge(struct wsp_end *end, unsigned index, uint64_t now_ns)
@@ -80,9 +118,10 @@ static void judge(struct wsp_end *end, unsigned index, uint64_t now_ns)
     uint64_t patience = patience_ns(end, slot);
     uint64_t since = waiting_since_ns(slot);
     if (slot->is_suspect) {
-        if (now_ns - slot->progress_ns > 3 * patience && now_ns - slot->heard_ns > 3 * patience)
+        if (now_ns - slot->progress_ns > 3 * patience && now_ns - slot->heard_ns > 3 * patience &&
+            !is_moving(end, index, patience, now_ns))
             end->config.handler->want_reset(end->config.user, index, WSP_ERR_STALLED);
-    } else if (since < now_ns && now_ns - since > patience) {
+    } else if (since < now_ns && is_overdue(end, index, now_ns - since, patience, now_ns)) {
         suspect(end, index, now_ns);
     }
 }
@@ -179,6 +218,8 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
     for (unsigned i = 0; i < end->n_slots; i++)
         tend_slot(end, i, now_ns);
     tend_credit(end, now_ns);
+    if (now_ns - end->stalled_ns > FORGET_NS)
+        end->stall_factor = 1;
     wsp_spares_tick(end->config.spares, now_ns);
     bool has_work = wsp_ack_is_pressing(end, now_ns) || !wsp_list_is_empty(&end->replay) ||
                     !wsp_list_is_empty(&end->controls) || !wsp_list_is_empty(&end->heads) ||

@@ -251,10 +251,10 @@ START_TEST(a_fresh_path_knows_the_way_that_another_saw)
     ends_open(&(struct ends_options){true, .n_first = 1, .guess = 0, &machine});
     ends_send(0, large, sizeof large, 0);
     ck_assert_uint_eq(n_wanted(&parties[0]), N_STREAMS); /* nobody knows it */
-    wsp_end_hint_kernel_pacing(parties[0].end, true);    /* else one for 1.5 ms */
-    wsp_end_hint_rtt(parties[0].end, 3 * WSP_NS_PER_MS / 2, now);
+    wsp_end_hint_kernel_pacing(parties[0].end, true);    /* else three for 3 ms, not four */
+    wsp_end_hint_rtt(parties[0].end, 3 * WSP_NS_PER_MS, now);
     ends_send(1, large, sizeof large, 0);
-    ck_assert_uint_eq(n_wanted(&parties[1]), 2);
+    ck_assert_uint_eq(n_wanted(&parties[1]), 2); /* half of them are the other's */
     ends_teardown();
 }
 END_TEST

@@ -195,8 +195,29 @@ START_TEST(streams_that_lose_by_their_spells_are_made_even)
 }
 END_TEST
 
+/* Streams are opened for it from then on: another path must not count on as many. */
+START_TEST(bulk_counts_from_when_it_is_announced)
+{
+    static uint8_t large[N_STREAMS << 16];
+    struct wsp_pair machine = {0};
+    ends_open(&(struct ends_options){
+        .is_tuned = true, .n_first = 1, .guess = N_STREAMS, .machine = &machine});
+    ends_send(0, large, sizeof large, 0);
+    ck_assert_uint_eq(machine.n_bulk, 1);
+    ends_send(0, large, sizeof large, 0);
+    ck_assert_uint_eq(machine.n_bulk, 1);
+    ends_send(1, large, sizeof large, 0);
+    ck_assert_uint_eq(machine.n_bulk, 2);
+    ck_assert(wsp_end_wants(parties[0].end, N_STREAMS - 1));
+    ck_assert_msg(!wsp_end_wants(parties[1].end, N_STREAMS - 1), "half of them are the other's");
+    ends_teardown();
+    ck_assert_uint_eq(machine.n_bulk, 0);
+}
+END_TEST
+
 void test_cases(TCase *cases)
 {
+    tcase_add_test(cases, bulk_counts_from_when_it_is_announced);
     tcase_add_test(cases, when_they_are_let_go_the_pace_is_what_went_through);
     tcase_add_test(cases, where_the_way_proves_to_be_near_they_are_let_go_at_once);
     tcase_add_test(cases, where_none_is_held_the_pace_is_not_ours);
