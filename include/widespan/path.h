@@ -80,6 +80,7 @@ struct wsp_path_stats {
  * WSP_ERR_CONFIG   a WIDESPAN_* variable cannot be used
  * WSP_ERR_UNTRUSTED  the other side has another key or name
  * WSP_ERR_VERSION, _REFUSED, _UNREACHABLE, _TIMEOUT  no path within connect_ms, and why
+ * WSP_ERR_BUSY     the listener has as many paths as it may, also after connect_ms
  * WSP_ERR_NO_MEMORY, _BUSY, _IO  this process lacks memory or descriptors */
 WSP_PUBLIC wsp_err wsp_path_open(const char *address, const char *name,
                                  const uint8_t key[WSP_PATH_KEY_BYTES],

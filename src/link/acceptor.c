@@ -67,25 +67,35 @@ static void flush(struct wsp_guest *guest)
         wsp_handshake_wrote(&guest->handshake, n);
 }
 
-/* Who a proven HELLO is from; NULL: not one of ours, or not meant for us. */
+static bool is_for_us(const struct wsp_link *link, const struct wsp_hello *hello)
+{
+    return hello->purpose == WSP_FOR_STREAM && hello->dst_rank == link->rank &&
+           hello->src_rank < link->n_ranks && hello->src_rank != link->rank;
+}
+
+static bool is_callers_door(const struct wsp_link *link, const struct wsp_hello *hello)
+{
+    return link->is_open_door && is_for_us(link, hello) && hello->src_rank == 1;
+}
+
+/* Who a proven HELLO is from; NULL: not one of ours, or not meant for us, or a door without a place
+ * for one more. */
 static struct wsp_peer *peer_of(struct wsp_link *link, const struct wsp_hello *hello)
 {
-    if (hello->purpose != WSP_FOR_STREAM || hello->dst_rank != link->rank)
-        return NULL;
-    if (hello->src_rank >= link->n_ranks || hello->src_rank == link->rank)
-        return NULL;
-    if (link->is_open_door)
-        return hello->src_rank == 1 ? wsp_door_place(link, hello->src_nonce) : NULL;
-    return wsp_peer_get(link, hello->src_rank);
+    if (is_callers_door(link, hello))
+        return wsp_door_place(link, hello->src_nonce);
+    return is_for_us(link, hello) && !link->is_open_door ? wsp_peer_get(link, hello->src_rank)
+                                                         : NULL;
 }
 
 static enum wsp_refusal judge(struct wsp_link *link, const struct wsp_hello *hello,
                               struct wsp_peer *peer)
 {
+    if (!peer && link->is_open_door && wsp_map_get(&link->gone_nonces, hello->src_nonce))
+        return WSP_REFUSAL_GONE;
     if (!peer)
-        return link->is_open_door && wsp_map_get(&link->gone_nonces, hello->src_nonce)
-                   ? WSP_REFUSAL_GONE
-                   : WSP_REFUSAL_UNTRUSTED;
+        return link->takes_new && is_callers_door(link, hello) ? WSP_REFUSAL_BUSY
+                                                               : WSP_REFUSAL_UNTRUSTED;
     if ((hello->dst_nonce && hello->dst_nonce != link->nonce) ||
         (peer->nonce && hello->src_nonce != peer->nonce) || peer->is_lost)
         return WSP_REFUSAL_GONE;

@@ -50,6 +50,8 @@ static void on_arrived(void *user, uint32_t rank, struct wsp_rx *rx,
 {
     struct wsp_door *door = user;
     struct wsp_path *path = door->paths[rank];
+    if (!path)
+        return; /* there was no memory for it; the peer is doomed */
     if (path->is_closing) {
         read_away(path, rx);
         return;
@@ -75,6 +77,8 @@ static void on_arrived(void *user, uint32_t rank, struct wsp_rx *rx,
 static bool on_withdraw(void *user, uint32_t rank, struct wsp_rx *rx)
 {
     struct wsp_door *door = user;
+    if (!door->paths[rank])
+        return false;
     WSP_LIST_EACH(node, &door->paths[rank]->unmet)
     {
         struct unmet *unmet = WSP_CONTAINER(node, struct unmet, node);

@@ -11,6 +11,12 @@ void wsp_link_open_door(struct wsp_link *link)
     link->takes_new = true;
 }
 
+/* A caller had it that broke off before any of its streams was up: nobody knows of the path. */
+static bool is_vacant(const struct wsp_peer *peer)
+{
+    return peer && peer->is_lost && !peer->was_counted && !peer->end;
+}
+
 struct wsp_peer *wsp_door_place(struct wsp_link *link, uint64_t nonce)
 {
     uint32_t free_place = 0;
@@ -18,6 +24,10 @@ struct wsp_peer *wsp_door_place(struct wsp_link *link, uint64_t nonce)
         return NULL;
     for (uint32_t i = 1; i < link->n_ranks; i++) {
         struct wsp_peer *peer = link->peers[i];
+        if (is_vacant(peer)) {
+            wsp_peer_free(peer);
+            peer = link->peers[i] = NULL;
+        }
         if (peer && peer->nonce == nonce)
             return peer;
         if (free_place == 0 && (!peer || peer->nonce == 0))

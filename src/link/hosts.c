@@ -2,6 +2,7 @@
 /* The machines of the roster: their addresses, looked up once for all ranks that are there. */
 #include "link/link_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -40,6 +41,7 @@ static wsp_err add(struct wsp_link *link, const char *name)
     if (wsp_tcp_resolve(name, 1, host->addresses, WSP_ADDRESSES_PER_HOST, &host->n_addresses) !=
         WSP_OK)
         wsp_warn("host %s: has no address yet", name);
+    host->looked_up_ns = wsp_clock_now_ns();
     for (size_t i = 0; i < host->n_addresses; i++) {
         wsp_err err = wsp_map_put(&link->known_addresses, hash_address(&host->addresses[i]), host);
         if (err)
