@@ -64,11 +64,15 @@ int wsp_blocks_check(const struct wsp_blocks *blocks, int n)
     return err;
 }
 
-int wsp_blocks_keep(const struct wsp_blocks *blocks, int n, struct wsp_schedule *s)
+int wsp_blocks_keep(struct wsp_blocks *blocks, int n, struct wsp_schedule *s)
 {
     int err = MPI_SUCCESS;
     if (!blocks->is_typed)
         return wsp_schedule_keep_type(s, blocks->type);
+    /* The array too: the host's Fortran bindings free theirs when the call has returned. */
+    blocks->types = wsp_schedule_copy(s, blocks->types, (size_t)n * sizeof *blocks->types);
+    if (!blocks->types)
+        return MPI_ERR_NO_MEM;
     for (int i = 0; err == MPI_SUCCESS && i < n; i++)
         err = wsp_schedule_keep_type(s, blocks->types[i]);
     return err;

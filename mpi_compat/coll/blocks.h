@@ -72,7 +72,7 @@ struct wsp_block wsp_block_of_rank(const struct wsp_blocks *blocks, const struct
 uint64_t wsp_blocks_length(const struct wsp_blocks *blocks, const struct wsp_comm *comm,
                            const struct wsp_part *part);
 
-/* Keeps their types alive until the schedule is over. MPI code. */
-int wsp_blocks_keep(const struct wsp_blocks *blocks, int n, struct wsp_schedule *schedule);
+/* Keeps their types alive until the schedule is over, and a copy of the array of them. MPI code. */
+int wsp_blocks_keep(struct wsp_blocks *blocks, int n, struct wsp_schedule *schedule);
 
 #endif

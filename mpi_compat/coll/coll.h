@@ -19,6 +19,8 @@ int wsp_coll_allgather_bytes(struct wsp_comm *comm, const void *mine, uint64_t n
 /* Drives while a MPI_Comm_idup of this handle, home or spanning, has the host's collectives on it
  * for itself: before each other collective of the host on it. Costs a load while there is none. */
 void wsp_coll_await_idup(MPI_Comm handle);
+/* Would a MPI_Comm_idup that begins now have to wait for another? */
+bool wsp_coll_is_held_up(MPI_Comm handle);
 
 /* Every rank gives n ints and gets those of all, counts[r] of rank r at all + displacements[r]. MPI
  * error code, not raised. */

@@ -171,7 +171,7 @@ static int open_taking(struct gather *g, const struct wsp_blocks *in, bool is_ke
     g->got = malloc(g->n_got + 1);
     if (!g->got)
         return MPI_ERR_NO_MEM;
-    return is_kept ? wsp_blocks_keep(in, g->s.comm->n_peers, &g->s) : MPI_SUCCESS;
+    return is_kept ? wsp_blocks_keep(&g->in, g->s.comm->n_peers, &g->s) : MPI_SUCCESS;
 }
 
 static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *request)

@@ -163,7 +163,7 @@ int wsp_inter_scatter(struct wsp_blocks out, void *recvbuf, int recvcount, MPI_D
     if (request && err == MPI_SUCCESS && role.root >= 0)
         err = wsp_schedule_keep_type(&g->s, recvtype);
     if (request && err == MPI_SUCCESS && role.is_root)
-        err = wsp_blocks_keep(&out, comm->n_peers, &g->s);
+        err = wsp_blocks_keep(&g->out, comm->n_peers, &g->s);
     g->s.err = err;
     return wsp_schedule_run(&g->s, request);
 }

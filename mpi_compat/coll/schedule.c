@@ -80,6 +80,15 @@ int wsp_schedule_keep_type(struct wsp_schedule *s, MPI_Datatype type)
     return err == MPI_SUCCESS ? wsp_schedule_take_type(s, twin) : err;
 }
 
+void *wsp_schedule_copy(struct wsp_schedule *s, const void *bytes, size_t length)
+{
+    void *copy = malloc(length ? length : 1);
+    if (copy && length)
+        memcpy(copy, bytes, length);
+    s->memory[s->memory[0] != NULL] = copy;
+    return copy;
+}
+
 int wsp_schedule_open_exchange(struct wsp_schedule *s, int n_max)
 {
     int err = wsp_exchange_open(&s->exchange, s->comm, s->tag, n_max);
@@ -123,6 +132,8 @@ static void release(struct wsp_schedule *s)
     for (int i = 0; i < s->n_held; i++)
         host.Type_free(&s->held[i]);
     free(s->held);
+    for (size_t i = 0; i < sizeof s->memory / sizeof *s->memory; i++)
+        free(s->memory[i]);
     if (s->home != s->home_few)
         free(s->home);
 }
@@ -188,10 +199,15 @@ static bool is_free(MPI_Comm handle, const struct wsp_schedule *s)
     return is_free;
 }
 
+bool wsp_coll_is_held_up(MPI_Comm handle)
+{
+    return !is_free(handle, NULL);
+}
+
 void wsp_coll_await_idup(MPI_Comm handle)
 {
     struct wsp_pause pause = {0};
-    while (!is_free(handle, NULL))
+    while (wsp_coll_is_held_up(handle))
         wsp_progress(&pause);
 }
 

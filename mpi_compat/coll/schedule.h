@@ -67,6 +67,7 @@ struct wsp_schedule {
     bool is_quiet;      /* of the shim's own: err does not go there */
     MPI_Datatype *held; /* freed at the end */
     int n_held;
+    void *memory[2]; /* likewise */
     atomic_bool is_over;
     atomic_bool is_listed; /* a blocking call waits while this holds */
 };
@@ -89,6 +90,9 @@ MPI_Request *wsp_schedule_slot(struct wsp_schedule *schedule);
 int wsp_schedule_keep_type(struct wsp_schedule *schedule, MPI_Datatype type);
 /* Takes over a type that is freed at the end. MPI code. */
 int wsp_schedule_take_type(struct wsp_schedule *schedule, MPI_Datatype type);
+
+/* A copy that lives as long as the schedule, which has at most two; NULL when out of memory. */
+void *wsp_schedule_copy(struct wsp_schedule *schedule, const void *bytes, size_t length);
 
 /* Wide messages of the exchange, if this rank has not failed (s->err): else the other is told of
  * the error, or let go on. */

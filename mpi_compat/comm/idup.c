@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_Comm_idup. The host duplicates the handle at each site, in the call itself, with the
  * program's copy callbacks, and the private second communicator in its turn. Then the leaders tell
- * each other, and their sites, the context and what went wrong anywhere: all ranks have the new
- * communicator, or none. */
+ * each other, and their sites, the context and what went wrong anywhere: the new communicator is
+ * good on all ranks, or the request fails on all. */
+#include "base/clock.h"
+#include "coll/coll.h"
 #include "coll/phase.h"
 #include "comm/agree.h"
 #include "comm/inter.h"
 #include "host/error.h"
 #include "host/host.h"
+#include "request/progress.h"
 #include "wide.h"
 
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OTHERS_NS WSP_NS_PER_S /* in a call, for an earlier one on the same communicator */
 
 /* What a rank, a site and at last everyone says. */
 struct word {
@@ -21,7 +28,7 @@ struct word {
 
 struct idup {
     struct wsp_schedule s;
-    MPI_Comm *newcomm;
+    MPI_Comm *newcomm;       /* NULL: it was written in the call itself */
     MPI_Comm handle, phase2; /* as the host made them */
     MPI_Comm near[2];        /* likewise; of an intercommunicator */
     bool is_home, is_begun;  /* is_begun: the duplicate of phase2 */
@@ -66,14 +73,19 @@ static int duplicate_near2(struct wsp_schedule *s)
     return inter ? duplicate(d, inter->near[1], &d->near[1]) : MPI_SUCCESS;
 }
 
-/* What the host or a copy callback finds wrong the host has raised. If nobody's turn is before,
- * both duplicates start: then the host alone can bring them to an end, even from within a call that
- * blocks there. */
+/* The program has the handle from the call on, as from the host: the Fortran bindings turn it into
+ * a number at once, and where they had it put is gone afterwards. What the host or a copy callback
+ * finds wrong the host has raised. If nobody's turn is before, both duplicates start: then the host
+ * alone can bring them to an end, even from within a call that blocks there. */
 static int duplicate_handle(struct wsp_schedule *s)
 {
     struct idup *d = (struct idup *)s;
     int err = duplicate(d, s->comm->handle, &d->handle);
     s->is_raised = err != MPI_SUCCESS;
+    if (!atomic_load(&s->is_listed)) {
+        *d->newcomm = d->handle;
+        d->newcomm = NULL;
+    }
     if (d->is_home || !wsp_schedule_has_turn(s))
         return err;
     int second = duplicate_phase2(s);
@@ -181,7 +193,8 @@ static int conclude(struct wsp_schedule *s)
     struct idup *d = (struct idup *)s;
     if (d->word.code == MPI_SUCCESS)
         d->word.code = s->err;
-    *d->newcomm = d->word.code == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
+    if (d->newcomm)
+        *d->newcomm = d->word.code == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
     if (d->word.code != MPI_SUCCESS)
         return drop(d);
     d->made->context = d->word.context;
@@ -196,7 +209,8 @@ static const struct wsp_step steps[] = {
 static int conclude_at_home(struct wsp_schedule *s)
 {
     struct idup *d = (struct idup *)s;
-    *d->newcomm = s->err == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
+    if (d->newcomm)
+        *d->newcomm = s->err == MPI_SUCCESS ? d->handle : MPI_COMM_NULL;
     s->has_passed = true;
     return MPI_SUCCESS;
 }
@@ -230,9 +244,38 @@ static int start_at_home(MPI_Comm handle, MPI_Comm *newcomm, MPI_Request *reques
     return d ? wsp_schedule_run(&d->s, request) : wsp_raise(handle, MPI_ERR_NO_MEM);
 }
 
+/* Open MPI's bindings are libraries of their own. */
+static bool is_called_by_fortran(void)
+{
+    void *frames[8];
+    int n = backtrace(frames, sizeof frames / sizeof *frames);
+    for (int i = 0; i < n; i++) {
+        Dl_info info;
+        if (dladdr(frames[i], &info) && info.dli_fname &&
+            (strstr(info.dli_fname, "/libmpi_mpifh") || strstr(info.dli_fname, "/libmpi_usempi")))
+            return true;
+    }
+    return false;
+}
+
+/* Behind another the host is asked later, and newcomm written then. Mostly the other is over soon;
+ * it must not be waited for without end, as those who are to join it may wait for us: but where
+ * Fortran puts the handle is gone after the call. */
+static void await_others(MPI_Comm handle)
+{
+    struct wsp_pause pause = {0};
+    uint64_t until_ns = wsp_clock_now_ns() + OTHERS_NS;
+    while (wsp_coll_is_held_up(handle) && wsp_clock_now_ns() < until_ns)
+        wsp_progress(&pause);
+    if (wsp_coll_is_held_up(handle) && is_called_by_fortran())
+        wsp_coll_await_idup(handle);
+}
+
 int wide_Comm_idup(MPI_Comm handle, MPI_Comm *newcomm, MPI_Request *request)
 {
     struct wsp_comm *comm = wsp_comm_of(handle);
+    *newcomm = MPI_COMM_NULL;
+    await_others(handle);
     if (!comm)
         return start_at_home(handle, newcomm, request);
     int n_home = wsp_comm_here(comm)->n_ranks;

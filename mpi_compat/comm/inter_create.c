@@ -252,6 +252,8 @@ int wide_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int
     MPI_Comm made = MPI_COMM_NULL;
     if (!newintercomm)
         return wsp_raise(local, MPI_ERR_ARG);
+    if (wsp_home_has_guests(local)) /* they know nothing of the following */
+        return host.Intercomm_create(local, local_leader, bridge, remote_leader, tag, newintercomm);
     int code = open_call(&call);
     if (code)
         return code;

@@ -54,7 +54,7 @@ static bool is_plain(MPI_Comm handle, const MPI_Comm *newcomm)
 
 static int split_at_home(MPI_Comm handle, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
 {
-    if (wsp_nested > 0 || !is_plain(handle, newcomm))
+    if (wsp_nested > 0 || !is_plain(handle, newcomm) || wsp_home_has_guests(handle))
         return host.Comm_split_type(handle, split_type, key, info, newcomm);
     int wishes = wish_of(split_type, info);
     int code = gather_wishes(handle, &wishes);

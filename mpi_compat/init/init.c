@@ -23,9 +23,11 @@ static void require_host(void)
 int wide_Init(int *argc, char ***argv)
 {
     require_host();
-    int code = host.Init(argc, argv);
+    int level = MPI_THREAD_SINGLE, code = host.Init(argc, argv);
     if (!code)
-        wsp_job_join(MPI_THREAD_SINGLE);
+        code = host.Query_thread(&level); /* more than single where the user has set it */
+    if (!code)
+        wsp_job_join(level);
     return code;
 }
 

@@ -133,9 +133,8 @@ static int ship_home(struct parcel *parcel, int home_rank, int tag, MPI_Comm com
     return MPI_SUCCESS;
 }
 
-int wsp_bsend(const struct wsp_arguments *arguments, MPI_Comm handle)
+int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Comm handle)
 {
-    struct wsp_comm *comm = wsp_comm_of(handle);
     int home_rank = arguments->peer;
     enum wsp_way way = comm ? wsp_way_to(comm, arguments->peer, &home_rank) : WSP_WAY_HOME;
     if (home_rank == MPI_PROC_NULL)
@@ -171,7 +170,7 @@ int wide_Bsend(const void *buf, int count, MPI_Datatype type, int dest, int tag,
                                       .tag = tag,
                                       .mode = WSP_MODE_BUFFERED};
     int code = wsp_host_send(&arguments, wsp_peer_to_check(comm, dest), comm);
-    return code ? code : wsp_bsend(&arguments, comm);
+    return code ? code : wsp_bsend(&arguments, wsp_comm_of(comm), comm);
 }
 
 int wide_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
@@ -185,7 +184,7 @@ int wide_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag
                                       .mode = WSP_MODE_BUFFERED};
     int code = wsp_host_isend(&arguments, wsp_peer_to_check(comm, dest), comm, handle);
     if (!code)
-        code = wsp_bsend(&arguments, comm);
+        code = wsp_bsend(&arguments, wsp_comm_of(comm), comm);
     if (code)
         return code;
     struct wsp_request *request =

@@ -95,9 +95,10 @@ int wsp_host_recv_init(const struct wsp_arguments *arguments, int peer, MPI_Comm
 int wsp_peer_to_check(MPI_Comm comm, int rank);
 
 /* Buffered sends, home ones too: copies what is to be sent into memory accounted against the
- * attached buffer and sends it from there. The arguments were checked. MPI error code, raised
- * (MPI_ERR_BUFFER: no room). */
-int wsp_bsend(const struct wsp_arguments *arguments, MPI_Comm comm);
+ * attached buffer and sends it from there. The arguments were checked. comm: what the handle stands
+ * for, also when the program has freed it; NULL: at home. MPI error code, raised (MPI_ERR_BUFFER:
+ * no room). */
+int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Comm handle);
 
 /* Drives until every buffered send has left its memory. */
 void wsp_bsend_drain(void);

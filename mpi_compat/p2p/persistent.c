@@ -118,7 +118,7 @@ static int start_ours(struct wsp_request *request)
         code = wsp_receive_start(request);
     } else if (request->arguments.mode == WSP_MODE_BUFFERED) {
         request->op = (struct wsp_op){.done = true};
-        code = wsp_bsend(&request->arguments, wsp_request_comm(request));
+        code = wsp_bsend(&request->arguments, request->comm, wsp_request_comm(request));
         request->is_active = !code;
         return code;
     } else {

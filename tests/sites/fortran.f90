@@ -1,12 +1,14 @@
 ! SPDX-License-Identifier: BSD-3-Clause
 ! A Fortran program over sites: statuses, wildcards, MPI_STATUSES_IGNORE, MPI_IN_PLACE, matched
-! probes (whose handle Fortran converts), derived types and MPI_BOTTOM.
+! probes (whose handle Fortran converts), derived types and MPI_BOTTOM; duplicates that take their
+! time.
 program sites
     use mpi
     implicit none
     integer :: rank, size, ierr, other, i, total, next, before, count, message, dup, value
     integer :: status(MPI_STATUS_SIZE), column, answer
     integer, allocatable :: requests(:), values(:)
+    integer :: twins(3)
     double precision :: matrix(8, 8), received(8)
     logical :: flag, is_set
     integer(MPI_ADDRESS_KIND) :: attribute
@@ -97,6 +99,20 @@ program sites
     do other = 0, size - 1
         call expect(values(other + 1) == other*7, 'allgather')
     end do
+
+    ! The handle is there when the call returns; what is on the stack afterwards is not the shim's.
+    do i = 1, 3
+        call MPI_Comm_idup(MPI_COMM_WORLD, twins(i), requests(i), ierr)
+        call scribble(i)
+    end do
+    call MPI_Waitall(3, requests, MPI_STATUSES_IGNORE, ierr)
+    do i = 1, 3
+        answer = 1
+        call MPI_Allreduce(MPI_IN_PLACE, answer, 1, MPI_INTEGER, MPI_SUM, twins(i), ierr)
+        call expect(answer == size, 'idup')
+        call MPI_Comm_free(twins(i), ierr)
+    end do
+
     call MPI_Comm_get_attr(dup, MPI_UNIVERSE_SIZE, attribute, is_set, ierr)
     call expect(is_set .and. attribute >= size, 'universe size')
     call MPI_Comm_get_attr(dup, MPI_TAG_UB, attribute, is_set, ierr)
@@ -107,6 +123,19 @@ program sites
     call MPI_Finalize(ierr)
 
 contains
+
+    ! Uses what memory the call before has left, on the stack and on the heap.
+    recursive subroutine scribble(depth)
+        integer, intent(in) :: depth
+        integer :: stack(256)
+        integer, allocatable :: heap(:)
+        allocate (heap(2*size))
+        heap = -depth
+        stack = depth
+        if (depth > 1) call scribble(depth - 1)
+        if (sum(stack) /= 256*depth .or. any(heap /= -depth)) call expect(.false., 'scribble')
+        deallocate (heap)
+    end subroutine scribble
 
     subroutine expect(holds, what)
         logical, intent(in) :: holds

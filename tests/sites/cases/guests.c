@@ -27,7 +27,7 @@ static MPI_Comm spawn(void)
 static void entertain(MPI_Comm guests)
 {
     int value = 17, sum = 0, n = 0;
-    MPI_Comm together;
+    MPI_Comm together, shared;
     MPI_Barrier(guests);
     MPI_Bcast(&value, 1, MPI_INT, MPI_ROOT, guests);
     MPI_Allreduce(&value, &sum, 1, MPI_INT, MPI_SUM, guests);
@@ -37,6 +37,10 @@ static void entertain(MPI_Comm guests)
     CHECK(n == 1 + N_GUESTS);
     MPI_Allreduce(&value, &sum, 1, MPI_INT, MPI_SUM, together);
     CHECK(sum == 17 + 18 * N_GUESTS);
+    MPI_Comm_split_type(together, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &shared);
+    MPI_Comm_size(shared, &n);
+    CHECK(n == 1 + N_GUESTS);
+    MPI_Comm_free(&shared);
     MPI_Barrier(together);
     MPI_Comm_free(&together);
 }

@@ -160,6 +160,42 @@ static void free_active_send(void)
     for_pairs(free_send_scene);
 }
 
+/* Persistent requests are started after the program has freed their communicator. */
+static void outlive_scene(int from, int to)
+{
+    static int (*const inits[])(const void *, int, MPI_Datatype, int, int, MPI_Comm,
+                                MPI_Request *) = {MPI_Send_init, MPI_Bsend_init, MPI_Ssend_init};
+    static char memory[1000];
+    MPI_Buffer_attach(memory, sizeof memory);
+    for (int mode = 0; mode < 3; mode++) {
+        int value = -1;
+        MPI_Comm own;
+        MPI_Request request = MPI_REQUEST_NULL;
+        MPI_Comm_dup(MPI_COMM_WORLD, &own);
+        if (world.rank == from)
+            inits[mode](&value, 1, MPI_INT, to, TAG, own, &request);
+        else if (world.rank == to)
+            MPI_Recv_init(&value, 1, MPI_INT, from, TAG, own, &request);
+        MPI_Comm_free(&own);
+        for (int round = 0; round < 2 && request != MPI_REQUEST_NULL; round++) {
+            value = world.rank == from ? 10 * mode + round : -1;
+            MPI_Start(&request);
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+            CHECK(value == 10 * mode + round);
+        }
+        if (request != MPI_REQUEST_NULL)
+            MPI_Request_free(&request);
+    }
+    void *detached;
+    int size;
+    MPI_Buffer_detach(&detached, &size);
+}
+
+static void persistent_outlives_its_communicator(void)
+{
+    for_pairs(outlive_scene);
+}
+
 static long sleeps_of_this_thread(void)
 {
     struct rusage usage;
@@ -197,6 +233,7 @@ const struct mpi_case cases[] = {
     {"mixed_arrays", mixed_arrays, false},
     {"request_get_status", request_get_status, false},
     {"free_active_send", free_active_send, false},
+    {"persistent_outlives_its_communicator", persistent_outlives_its_communicator, false},
     {"alone_at_its_site", alone_at_its_site, false},
     {NULL, NULL, false},
 };
