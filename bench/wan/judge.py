@@ -56,7 +56,8 @@ class Verdicts:
         return [p for p in self.by_workload.get(workload, {}) if not p.startswith('Widespan')]
 
     def add(self, point, workload, what, values, least=None, most=None):
-        found = interval([v for v in values if v is not None])
+        values = [v for v in values if v is not None]
+        found = interval(values)
         if not found:
             return
         holds = found[1] >= least if most is None else found[2] <= most

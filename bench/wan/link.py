@@ -211,6 +211,13 @@ class Link:
         return settings(rtt=self.options.get('rtt', '0ms'))['delay']
 
     @property
+    def kind(self):
+        """What carries it, while it is up: one of KINDS."""
+        if self.emulator:
+            return 'emulator'
+        return 'netem' if is_netem(self.name) else self.options.get('kind') or 'veth'
+
+    @property
     def rate_bps(self):
         """As the link came up, bits a second; 0: none is set."""
         return settings(rate=self.options.get('rate', '0'))['rate']
