@@ -64,7 +64,9 @@ static void open_link(const struct wsp_job_env *env)
     if (!err)
         return;
     snprintf(why, sizeof why, "cannot listen for other sites on WIDESPAN_PORTS=%s: %s",
-             config.ports, wsp_err_text(err));
+             config.ports,
+             err == WSP_ERR_BUSY ? "all of them are taken; each rank of a machine needs one"
+                                 : wsp_err_text(err));
     wsp_job_abort(EXIT_FAILURE, why);
 }
 

@@ -3,8 +3,6 @@
 #include "base/emulation.h"
 #include "base/log.h"
 
-#include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,94 +24,6 @@ const struct wsp_opt *wsp_opt_row(enum wsp_opt_id id)
     return &rows[id];
 }
 
-const char *wsp_opt_unit(enum wsp_opt_kind kind)
-{
-    switch (kind) {
-    case WSP_OPT_COUNT:
-        return "count";
-    case WSP_OPT_BYTES:
-        return "bytes";
-    case WSP_OPT_TIME:
-        return "seconds";
-    case WSP_OPT_RATE:
-        return "bits a second";
-    case WSP_OPT_SWITCH:
-        return "0 or 1";
-    case WSP_OPT_TEXT:
-        break;
-    }
-    return "text";
-}
-
-static bool time_factor(const char *suffix, double *factor)
-{
-    static const struct {
-        const char *suffix;
-        double ns;
-    } units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"min", 60e9}};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(suffix, units[i].suffix) == 0) {
-            *factor = units[i].ns;
-            return true;
-        }
-    return false;
-}
-
-static bool decimal_factor(const char *suffix, double *factor)
-{
-    static const char letters[] = "KMGT";
-    *factor = 1;
-    if (*suffix == '\0')
-        return true;
-    const char *at = strchr(letters, toupper((unsigned char)*suffix));
-    if (!at || suffix[1] != '\0')
-        return false;
-    for (; at >= letters; at--)
-        *factor *= 1e3;
-    return true;
-}
-
-static bool bytes_shift(const char *suffix, unsigned *shift)
-{
-    static const char letters[] = "KMGT";
-    *shift = 0;
-    if (*suffix == '\0')
-        return true;
-    const char *at = strchr(letters, toupper((unsigned char)*suffix));
-    if (!at)
-        return false;
-    *shift = 10 * (unsigned)(at - letters + 1);
-    return suffix[1] == '\0' || strcmp(suffix + 1, "iB") == 0 || strcmp(suffix + 1, "B") == 0;
-}
-
-wsp_err wsp_opt_parse(enum wsp_opt_kind kind, const char *text, uint64_t *number)
-{
-    char *end;
-    if (kind == WSP_OPT_TEXT) {
-        *number = 0;
-        return WSP_OK;
-    }
-    if (!isdigit((unsigned char)*text))
-        return WSP_ERR_INVALID;
-    if (kind == WSP_OPT_TIME || kind == WSP_OPT_RATE) {
-        double factor, value = strtod(text, &end);
-        bool is_known =
-            kind == WSP_OPT_TIME ? time_factor(end, &factor) : decimal_factor(end, &factor);
-        if (!is_known || !(value * factor < 1.8e19))
-            return WSP_ERR_INVALID;
-        *number = (uint64_t)(value * factor);
-        return WSP_OK;
-    }
-    unsigned shift = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (kind == WSP_OPT_BYTES ? !bytes_shift(end, &shift) : *end != '\0')
-        return WSP_ERR_INVALID;
-    if (shift && value > (UINT64_MAX >> shift))
-        return WSP_ERR_INVALID;
-    *number = (uint64_t)value << shift;
-    return WSP_OK;
-}
-
 static wsp_err load_one(enum wsp_opt_id id, char *why, size_t why_size)
 {
     const struct wsp_opt *row = &rows[id];
@@ -125,10 +35,11 @@ static wsp_err load_one(enum wsp_opt_id id, char *why, size_t why_size)
     wsp_err err = is_auto ? WSP_OK : wsp_opt_parse(row->kind, text, &number);
     bool has_range = row->kind != WSP_OPT_TEXT && !is_auto;
     if (err || (has_range && (number < row->min || number > row->max))) {
-        snprintf(why, why_size,
-                 "%s=%s cannot be used: expected %s from %" PRIu64 " to %" PRIu64 "%s (%s)",
-                 row->variable, text, wsp_opt_unit(row->kind), row->min, row->max,
-                 row->kind == WSP_OPT_TIME ? " nanoseconds" : "", row->help);
+        char range[WSP_OPT_RANGE_MAX];
+        wsp_opt_range(row, range, sizeof range);
+        snprintf(why, why_size, "%s=%s cannot be used: expected %s%s%s (%s)", row->variable, text,
+                 strcmp(row->default_text, "auto") == 0 ? "auto or " : "", wsp_opt_unit(row->kind),
+                 range, row->help);
         return WSP_ERR_CONFIG;
     }
     values[id].is_set = is_set && !is_auto;

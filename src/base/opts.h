@@ -12,8 +12,8 @@
 
 enum wsp_opt_kind {
     WSP_OPT_COUNT,  /* a whole number */
-    WSP_OPT_BYTES,  /* a whole number with K, M or G (binary) allowed behind it */
-    WSP_OPT_TIME,   /* a number with ns, us, ms or s behind it; bare means seconds; kept in ns */
+    WSP_OPT_BYTES,  /* a whole number with K, M, G or T (binary) allowed behind it */
+    WSP_OPT_TIME,   /* a number with ns, us, ms, s or min behind it; bare: seconds; kept in ns */
     WSP_OPT_RATE,   /* a number with K, M, G or T (decimal) allowed behind it; bits a second */
     WSP_OPT_SWITCH, /* 0 or 1 */
     WSP_OPT_TEXT    /* anything */
@@ -70,7 +70,8 @@ enum wsp_opt_kind {
     X(JOB, "WIDESPAN_JOB", TEXT, "", 0, 0, "name of the job; set by widespan exec")                \
     X(SITE, "WIDESPAN_SITE", TEXT, "", 0, 0, "name of this site; set by widespan exec")            \
     X(COORDINATOR, "WIDESPAN_COORDINATOR", TEXT, "", 0, 0,                                         \
-      "HOST:PORT of the job's coordinator; set by widespan exec")                                  \
+      "HOST:PORT or unix:PATH of the job's coordinator, or several with commas; set by widespan "  \
+      "exec")                                                                                      \
     X(KEY_FILE, "WIDESPAN_KEY_FILE", TEXT, "", 0, 0,                                               \
       "file that holds the job key, readable by its owner alone; set by widespan exec")
 
@@ -94,6 +95,11 @@ const struct wsp_opt *wsp_opt_row(enum wsp_opt_id id);
 
 /* The word for a kind's unit, as shown to users: "bytes", "seconds", ... */
 const char *wsp_opt_unit(enum wsp_opt_kind kind);
+
+/* The numbers that an option may have, behind its unit: ", 1ms to 86400s"; "" where there is no
+ * choice of numbers. */
+#define WSP_OPT_RANGE_MAX 80
+void wsp_opt_range(const struct wsp_opt *row, char *text, size_t size);
 
 /* Reads every option from the environment. On a value that cannot be used: WSP_ERR_CONFIG, and
  * why names the variable, the value and what is allowed. Also sets the log level. */

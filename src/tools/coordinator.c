@@ -159,6 +159,8 @@ static int listen_on(struct state *state, const char *text)
     wsp_err err = wsp_coordinator_listen(state->coordinator, ports, &port);
     if (err == WSP_ERR_CONFIG)
         return wsp_tool_usage(TOOL, "--listen %s is not [HOST:]PORT", text);
+    if (err == WSP_ERR_BUSY)
+        return wsp_tool_fail(1, TOOL, "port %s is taken: choose another with --listen", ports);
     if (err)
         return wsp_tool_fail(1, TOOL, "port %s cannot be listened on: %s", ports,
                              wsp_err_text(err));

@@ -89,8 +89,9 @@ static int check_job(void)
     char why[512];
     uint8_t key[WSP_JOB_KEY_BYTES];
     if (wsp_key_read(wsp_opt_text(WSP_OPT_KEY_FILE), key, why, sizeof why))
-        return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "site %s: %s", wsp_opt_text(WSP_OPT_SITE),
-                             why);
+        return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL,
+                             "site %s: %s (its path at this site is key_file in the job file)",
+                             wsp_opt_text(WSP_OPT_SITE), why);
     return 0;
 }
 

@@ -52,10 +52,11 @@ bool wsp_shim_is_file_name(const char *name)
     return strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0;
 }
 
-/* The folder of shims: where the user says, in the build tree, or installed beside this command. */
+/* The folder of shims: where the user says, installed beside this command, or in the build tree. In
+ * this order: a prefix below a checkout has the folder of sources two steps above it. */
 static bool find_folder(char folder[WSP_PATH_MAX])
 {
-    static const char *const places[] = {"../../mpi_compat", "../" WSP_LIBDIR "/widespan"};
+    static const char *const places[] = {"../" WSP_LIBDIR "/widespan", "../../mpi_compat"};
     char self[PATH_MAX];
     const char *from_env = getenv("WIDESPAN_SHIM_DIR");
     if (from_env && *from_env)

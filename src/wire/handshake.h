@@ -59,7 +59,7 @@ struct wsp_answer {
     uint32_t features; /* chosen, a subset of those offered */
     uint64_t nonce;    /* incarnation of the acceptor */
     uint8_t random[32];
-    uint16_t n_streams; /* streams the acceptor will use, at most those offered */
+    uint16_t n_streams; /* streams on which the acceptor sends bulk */
     uint32_t generation;
     uint32_t hop_epoch;
     uint64_t received;

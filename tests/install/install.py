@@ -71,6 +71,7 @@ def main():
         run([meson, 'install', '-C', build, '--no-rebuild', '--destdir', folder], env=env)
         prefix = folder + prefix
         check_files(prefix, libdir)
+        os.mkdir(os.path.join(os.path.dirname(prefix), 'mpi_compat'))  # as in a checkout
         widespan = os.path.join(prefix, 'bin', 'widespan')
         require('openmpi' in run([widespan, 'info'], env=env), 'widespan info shows no shim')
         program = os.path.join(folder, 'ring')
