@@ -218,8 +218,7 @@ def wrappers_c(functions):
 
 
 def version_script(functions):
-    names = [p + f.name for f in functions if f.is_exported for p in ('MPI_', 'PMPI_')]
-    lines = ''.join(f'        {n};\n' for n in names + ['wsp_shim_description'])
+    lines = ''.join(f'        {n};\n' for n in table.exported(functions))
     return f'{{\n    global:\n{lines}    local:\n        *;\n}};\n'
 
 

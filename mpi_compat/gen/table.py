@@ -8,6 +8,14 @@ ROUTES = ('-', 'always', 'comm', 'coll', 'p2p_blocking', 'p2p_start', 'peer_bloc
           'buffered', 'group', 'members')
 FLAGS = ('-', 'reenters', 'sleeps', 'fragile', 'fortran')
 FIRST_RELEASE = '0.1'
+# Beside the functions of the table: the extension pcollreq of Open MPI (coll/extension.c), and what
+# Fortran's names lead to other ways (coll/fortran.c).
+EXTENSIONS = [name + '_init' for name in (
+    'Barrier', 'Bcast', 'Gather', 'Gatherv', 'Scatter', 'Scatterv', 'Allgather', 'Allgatherv',
+    'Alltoall', 'Alltoallv', 'Alltoallw', 'Reduce', 'Allreduce', 'Scan', 'Exscan', 'Reduce_scatter',
+    'Reduce_scatter_block', 'Neighbor_allgather', 'Neighbor_allgatherv', 'Neighbor_alltoall',
+    'Neighbor_alltoallv', 'Neighbor_alltoallw')]
+FORTRAN = ('Alltoallw', 'Ialltoallw', 'Neighbor_alltoallw', 'Ineighbor_alltoallw')
 
 
 class Parameter:
@@ -56,6 +64,23 @@ class Function:
 
     def of_kind(self, *kinds):
         return [p for p in self.parameters if p.kind in kinds]
+
+
+def fortran_names(name):
+    """All that compilers and bindings call a function of this name."""
+    lower = name.lower()
+    forms = [form for p in ('', 'p')
+             for form in (f'{p}mpi_{lower}', f'{p}mpi_{lower}_', f'{p}mpi_{lower}__',
+                          f'{p}mpi_{lower}'.upper(), f'{p.upper()}MPI_{name}_f',
+                          f'{p.upper()}MPI_{name}_f08')]
+    return [*forms, f'ompi_{lower}_f']
+
+
+def exported(functions):
+    """The symbols that the shim exports."""
+    names = [p + f.name for f in functions if f.is_exported for p in ('MPI_', 'PMPI_')]
+    names += [p + name for name in EXTENSIONS for p in ('MPIX_', 'PMPIX_')]
+    return names + [n for name in FORTRAN for n in fortran_names(name)] + ['wsp_shim_description']
 
 
 def paragraphs(path):

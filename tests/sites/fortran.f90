@@ -1,13 +1,13 @@
 ! SPDX-License-Identifier: BSD-3-Clause
 ! A Fortran program over sites: statuses, wildcards, MPI_STATUSES_IGNORE, MPI_IN_PLACE, matched
 ! probes (whose handle Fortran converts), derived types and MPI_BOTTOM; duplicates that take their
-! time.
+! time, and arrays of types, which the bindings keep for the length of a call.
 program sites
     use mpi
     implicit none
     integer :: rank, size, ierr, other, i, total, next, before, count, message, dup, value
     integer :: status(MPI_STATUS_SIZE), column, answer
-    integer, allocatable :: requests(:), values(:)
+    integer, allocatable :: requests(:), values(:), given(:), got(:), ones(:), places(:), types(:)
     integer :: twins(3)
     double precision :: matrix(8, 8), received(8)
     logical :: flag, is_set
@@ -111,6 +111,28 @@ program sites
         call MPI_Allreduce(MPI_IN_PLACE, answer, 1, MPI_INTEGER, MPI_SUM, twins(i), ierr)
         call expect(answer == size, 'idup')
         call MPI_Comm_free(twins(i), ierr)
+    end do
+
+    ! Each with a type of its own, in the blocking and the nonblocking form.
+    allocate (given(size), got(size), ones(size), places(size), types(size))
+    ones = 1
+    places = [(4*i, i=0, size - 1)]
+    types = MPI_INTEGER
+    do i = 1, 2
+        given = [(100*rank + other, other=1, size)]
+        got = -1
+        if (i == 1) then
+            call MPI_Alltoallw(given, ones, places, types, got, ones, places, types, MPI_COMM_WORLD, &
+                               ierr)
+        else
+            call MPI_Ialltoallw(given, ones, places, types, got, ones, places, types, &
+                                MPI_COMM_WORLD, requests(1), ierr)
+            call scribble(size)
+            call MPI_Wait(requests(1), MPI_STATUS_IGNORE, ierr)
+        end if
+        do other = 1, size
+            call expect(got(other) == 100*(other - 1) + rank + 1, 'alltoallw')
+        end do
     end do
 
     call MPI_Comm_get_attr(dup, MPI_UNIVERSE_SIZE, attribute, is_set, ierr)

@@ -3,6 +3,9 @@
  * not work over sites. */
 #include "cases.h"
 
+#if defined(OPEN_MPI) && __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +117,36 @@ static void refused_functions(void)
     return_errors(false);
 }
 
+/* Persistent collectives, an extension of the host, are refused between sites and good inside. */
+static void extensions(void)
+{
+#ifdef OMPI_HAVE_MPI_EXT_PCOLLREQ
+    int value = 1, sum = 0, n_home;
+    MPI_Request request;
+    if (world.n_sites > 1) {
+        return_errors(true);
+        int code = MPIX_Allreduce_init(&value, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD,
+                                       MPI_INFO_NULL, &request);
+        CHECK(class_of(code) == MPI_ERR_UNSUPPORTED_OPERATION && request == MPI_REQUEST_NULL);
+        return_errors(false);
+    }
+    if (world.home == MPI_COMM_NULL)
+        return;
+    MPI_Comm_size(world.home, &n_home);
+    MPIX_Allreduce_init(&value, &sum, 1, MPI_INT, MPI_SUM, world.home, MPI_INFO_NULL, &request);
+    for (int i = 0; i < 3; i++, value++) {
+        MPI_Start(&request);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+        CHECK(sum == value * n_home);
+    }
+    MPI_Request_free(&request);
+#else
+    skip("a host without them");
+#endif
+}
+
 const struct mpi_case cases[] = {
+    {"extensions", extensions, false},
     {"truncation", truncation, false},
     {"error_in_status", error_in_status, false},
     {"bad_arguments", bad_arguments, false},
