@@ -50,6 +50,8 @@ unsigned wsp_tune_guess(const struct wsp_outlook *way, uint64_t bytes, unsigned 
     uint64_t n = way->rtt_ns ? way->rtt_ns / each_ns : GUESS_BLIND;
     uint64_t most = way->is_kernel_pacing ? GUESS_MAX_PACED : GUESS_MAX;
     uint64_t pieces = bytes / GUESS_BYTES;
+    if (way->rtt_ns > 0 && way->rtt_ns < WSP_TUNE_NEAR_NS)
+        n = WSP_TUNE_NEAR_STREAMS;
     if (n > most)
         n = most;
     if (last_n > 0)

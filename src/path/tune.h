@@ -160,6 +160,10 @@ struct wsp_tune {
 /* Below this round trip a queue cannot be told from the machine's own delays. */
 #define WSP_TUNE_NEAR_NS (2 * WSP_NS_PER_MS)
 
+/* On so near a way the copying limits, and several sockets keep both ends busier than one; fewer
+ * are not tried there. */
+#define WSP_TUNE_NEAR_STREAMS 4
+
 /* The queue that the pace lets stand; 0: nothing is paced. */
 uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns);
 

@@ -175,11 +175,12 @@ static unsigned more(const struct wsp_tune *tune)
     return 2 * tune->n < tune->n_max ? 2 * tune->n : tune->n_max;
 }
 
-static unsigned fewer(const struct wsp_tune *tune)
+static unsigned fewer(const struct wsp_tune *tune, const struct wsp_reading *reading)
 {
-    if (tune->is_n_fixed)
+    unsigned least = reading->min_rtt_ns < WSP_TUNE_NEAR_NS ? WSP_TUNE_NEAR_STREAMS : 1;
+    if (tune->is_n_fixed || tune->n <= least)
         return tune->n;
-    return tune->n * 3 / 5 ? tune->n * 3 / 5 : 1;
+    return tune->n * 3 / 5 > least ? tune->n * 3 / 5 : least;
 }
 
 /* What to try against packets that are sent again although our pace keeps the bottleneck from
@@ -214,10 +215,10 @@ static void try_another(struct wsp_tune *tune, const struct wsp_reading *reading
         return;
     enum wsp_trial trial = remedy(tune, reading, now_ns);
     unsigned n = trial == WSP_TRIAL_SPREAD ? more(tune) : tune->n;
-    if (trial == WSP_TRIAL_NONE && fewer(tune) < tune->n &&
+    if (trial == WSP_TRIAL_NONE && fewer(tune, reading) < tune->n &&
         now_ns >= tune->rests[WSP_TRIAL_DOWN].from_ns) {
         trial = WSP_TRIAL_DOWN;
-        n = fewer(tune);
+        n = fewer(tune, reading);
     }
     /* Not against this number alone: small costs of many steps would add up. */
     if (trial != WSP_TRIAL_NONE)
