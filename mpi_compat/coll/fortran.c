@@ -13,14 +13,27 @@
 
 _Static_assert(sizeof(MPI_Fint) == sizeof(int), "counts are handed through");
 
-/* Where Fortran's MPI_IN_PLACE and MPI_BOTTOM lie, as gfortran and its like name it. */
-extern int mpi_fortran_in_place_, mpi_fortran_bottom_;
+/* Where Fortran's MPI_IN_PLACE and MPI_BOTTOM lie, as its compiler names them: a host has one name
+ * of each, or none if it was built without Fortran. */
+#define PLACES(X)                                                                                  \
+    X(mpi_fortran_in_place, MPI_IN_PLACE)                                                          \
+    X(mpi_fortran_in_place_, MPI_IN_PLACE)                                                         \
+    X(mpi_fortran_in_place__, MPI_IN_PLACE)                                                        \
+    X(MPI_FORTRAN_IN_PLACE, MPI_IN_PLACE)                                                          \
+    X(mpi_fortran_bottom, MPI_BOTTOM)                                                              \
+    X(mpi_fortran_bottom_, MPI_BOTTOM)                                                             \
+    X(mpi_fortran_bottom__, MPI_BOTTOM)                                                            \
+    X(MPI_FORTRAN_BOTTOM, MPI_BOTTOM)
+#define WEAK(place, meaning) extern int place __attribute__((weak));
+PLACES(WEAK)
 
 static void *buffer_of(void *buffer)
 {
-    return buffer == &mpi_fortran_in_place_ ? MPI_IN_PLACE
-           : buffer == &mpi_fortran_bottom_ ? MPI_BOTTOM
-                                            : buffer;
+#define LOOK(place, meaning)                                                                       \
+    if (buffer && buffer == &place)                                                                \
+        return meaning;
+    PLACES(LOOK)
+    return buffer;
 }
 
 /* What goes, and what comes; and how many types each is. */

@@ -53,10 +53,15 @@ def a_signal_ends_every_site():
             place.check_nothing_left(result)
 
 
+def stubborn_launcher(place):
+    """Takes no notice of signals; there when it says "ready"."""
+    stubborn = "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done"
+    return place.write('script', f'#!/bin/sh\n{stubborn}\n', 0o755)
+
+
 def a_second_signal_ends_it_at_once():
     with Place() as place:
-        stubborn = "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done"
-        script = place.write('script', f'#!/bin/sh\n{stubborn}\n', 0o755)
+        script = stubborn_launcher(place)
         job = place.job(site('a', 1, f'{script} {{ranks}}'))
         with place.start('--job', job, SPEAKER) as process:
             process.await_line('ready', SECONDS)
@@ -70,8 +75,7 @@ def a_second_signal_ends_it_at_once():
 
 def a_stubborn_launcher_is_killed():
     with Place() as place:
-        stubborn = "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done"
-        script = place.write('script', f'#!/bin/sh\n{stubborn}\n', 0o755)
+        script = stubborn_launcher(place)
         job = place.job(site('a', 1, f'{script} {{ranks}}'))
         with place.start('--job', job, SPEAKER) as process:
             process.await_line('ready', SECONDS)
