@@ -9,6 +9,7 @@
 #include "job/jobfile.h"
 #include "job/key.h"
 #include "net/loop.h"
+#include "tools/signals.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,11 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define TOOL      "coordinator"
 #define LINGER_NS (WSP_NS_PER_S / 5) /* for the last messages to leave */
+#define TELL_NS   (3 * WSP_NS_PER_S) /* for the site that lost a rank to be told, later than all */
 
 struct command_line {
     const char *job, *key_file, *listen;
@@ -38,9 +39,9 @@ static const struct option options[] = {
 struct state {
     struct wsp_loop *loop;
     struct wsp_coordinator *coordinator;
-    int signal_fd;
-    struct wsp_watch *signal_watch;
+    struct wsp_signals signals;
     bool is_over;
+    uint64_t linger_ns; /* once it is over */
     int status;
 };
 
@@ -114,6 +115,8 @@ static void on_ended(void *user, const struct wsp_job_end *end)
 {
     struct state *state = user;
     state->is_over = true;
+    if (end->outcome == WSP_JOB_RANK_LOST)
+        state->linger_ns = TELL_NS;
     state->status = end->outcome == WSP_JOB_FINISHED ? 0 : end->code & 0xff ? end->code & 0xff : 1;
     wsp_tool_fail(0, TOOL, "%s",
                   end->outcome == WSP_JOB_FINISHED ? "the job has finished" : end->reason);
@@ -122,32 +125,19 @@ static void on_ended(void *user, const struct wsp_job_end *end)
 static void on_signal(void *user, unsigned events)
 {
     struct state *state = user;
-    struct signalfd_siginfo info;
     char reason[64];
+    int number;
     (void)events;
-    if (read(state->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || state->is_over)
+    if (!wsp_signals_take(&state->signals, &number))
         return;
-    snprintf(reason, sizeof reason, "the coordinator received SIG%s",
-             sigabbrev_np((int)info.ssi_signo));
-    wsp_coordinator_stop(state->coordinator, 128 + (int)info.ssi_signo, reason);
+    state->linger_ns = LINGER_NS; /* whoever is impatient does not wait for more */
+    if (state->is_over)
+        return;
+    snprintf(reason, sizeof reason, "the coordinator received SIG%s", sigabbrev_np(number));
+    wsp_coordinator_stop(state->coordinator, 128 + number, reason);
     state->is_over = true;
-    state->status = 128 + (int)info.ssi_signo;
+    state->status = 128 + number;
     wsp_tool_fail(0, TOOL, "%s", reason);
-}
-
-static wsp_err watch_signals(struct state *state)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    state->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (state->signal_fd < 0)
-        return wsp_err_of_errno(errno);
-    return wsp_loop_watch(state->loop, state->signal_fd, WSP_READABLE, on_signal, state,
-                          &state->signal_watch);
 }
 
 /* "HOST:PORT", "PORT" or nothing: the host is for people, all addresses are listened on. */
@@ -171,11 +161,12 @@ static int listen_on(struct state *state, const char *text)
 
 static void drive(struct state *state)
 {
-    uint64_t until_ns = WSP_TIME_NEVER;
+    uint64_t over_ns = 0; /* when it was */
     for (;;) {
         uint64_t now = wsp_clock_now_ns(), next = wsp_loop_deadline(state->loop);
-        if (state->is_over && until_ns == WSP_TIME_NEVER)
-            until_ns = now + LINGER_NS;
+        if (state->is_over && over_ns == 0)
+            over_ns = now;
+        uint64_t until_ns = over_ns ? over_ns + state->linger_ns : WSP_TIME_NEVER;
         if (now >= until_ns)
             return;
         next = next < until_ns ? next : until_ns;
@@ -186,13 +177,13 @@ static void drive(struct state *state)
 
 static int coordinate(const struct command_line *line, struct wsp_coordinator_config *config)
 {
-    struct state state = {.signal_fd = -1};
+    struct state state = {.signals = {.fd = -1}, .linger_ns = LINGER_NS};
     config->ended = on_ended;
     config->together = on_together;
     config->user = &state;
     wsp_err err = wsp_loop_open(&state.loop);
     if (!err)
-        err = watch_signals(&state);
+        err = wsp_signals_open(&state.signals, state.loop, false, on_signal, &state);
     if (!err)
         err = wsp_coordinator_open(state.loop, config, &state.coordinator);
     if (err)
@@ -202,9 +193,7 @@ static int coordinate(const struct command_line *line, struct wsp_coordinator_co
     if (!state.status)
         drive(&state);
     wsp_coordinator_close(&state.coordinator);
-    wsp_watch_remove(&state.signal_watch);
-    if (state.signal_fd >= 0)
-        close(state.signal_fd);
+    wsp_signals_close(&state.signals);
     wsp_loop_close(&state.loop);
     return state.status;
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/input.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#define AGAIN_NS (WSP_NS_PER_S / 5)
+
 struct wsp_input {
     struct wsp_loop *loop;
     struct wsp_watch *reading; /* of the terminal; NULL at its end */
     struct wsp_watch *writing; /* of the pipe, while it is full */
+    struct wsp_timer again;    /* runs while what is typed is for others */
     int to;                    /* the pipe; -1: closed */
     char text[4096];           /* read and not written yet */
     size_t length, n_written;
@@ -18,6 +23,7 @@ struct wsp_input {
 
 static void stop(struct wsp_input *input)
 {
+    wsp_timer_stop(input->loop, &input->again);
     wsp_watch_remove(&input->reading);
     wsp_watch_remove(&input->writing);
     if (input->to >= 0)
@@ -57,11 +63,23 @@ static void on_writable(void *user, unsigned events)
     write_on(user);
 }
 
+static void on_again(void *user, uint64_t now_ns)
+{
+    struct wsp_input *input = user;
+    (void)now_ns;
+    wsp_watch_set(input->reading, WSP_READABLE);
+}
+
 static void on_typed(void *user, unsigned events)
 {
     struct wsp_input *input = user;
-    if (!events || tcgetpgrp(STDIN_FILENO) != getpgrp())
+    if (!events)
         return;
+    if (tcgetpgrp(STDIN_FILENO) != getpgrp()) { /* we are in the background now */
+        if (!wsp_timer_set(input->loop, &input->again, wsp_clock_now_ns() + AGAIN_NS))
+            wsp_watch_set(input->reading, 0);
+        return;
+    }
     ssize_t n = read(STDIN_FILENO, input->text, sizeof input->text);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -87,6 +105,7 @@ static wsp_err open_pump(struct wsp_loop *loop, int *fd, struct wsp_input **out)
     }
     fcntl(ends[1], F_SETFL, O_NONBLOCK);
     input->loop = loop;
+    input->again = (struct wsp_timer){.fn = on_again, .user = input};
     input->to = ends[1];
     wsp_err err =
         wsp_loop_watch(loop, STDIN_FILENO, WSP_READABLE, on_typed, input, &input->reading);

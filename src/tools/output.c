@@ -250,6 +250,21 @@ bool wsp_output_is_done(const struct wsp_output *output)
     return output->n_open == 0 && output->pending_length == 0;
 }
 
+/* Takes what is still in a source's pipe: it was not read while our own reader was slow. */
+static void drain_source(struct source *source)
+{
+    int left = fcntl(source->fd, F_GETPIPE_SZ);
+    while (left > 0) {
+        ssize_t n =
+            read(source->fd, source->text + source->length, WSP_LINE_BYTES - source->length);
+        if (n <= 0)
+            return;
+        left -= (int)n;
+        source->length += (size_t)n;
+        make_room(source);
+    }
+}
+
 void wsp_output_close(struct wsp_output **at)
 {
     struct wsp_output *output = *at;
@@ -259,8 +274,10 @@ void wsp_output_close(struct wsp_output **at)
     WSP_LIST_EACH(node, &output->sources)
     {
         struct source *source = WSP_CONTAINER(node, struct source, node);
-        if (source->fd >= 0)
-            end_source(source);
+        if (source->fd < 0)
+            continue;
+        drain_source(source);
+        end_source(source);
     }
     flush(output, true);
     for (struct wsp_node *node; (node = wsp_list_pop_front(&output->sources));) {

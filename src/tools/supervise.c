@@ -8,6 +8,7 @@
 #include "tools/launch.h"
 #include "tools/meeting.h"
 #include "tools/output.h"
+#include "tools/signals.h"
 #include "tools/tools.h"
 #include "tools/verdict.h"
 
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,8 +53,7 @@ struct run {
     struct wsp_meeting meeting;
     struct site *sites;
     unsigned n_running;
-    int signal_fd;
-    struct wsp_watch *signal_watch;
+    struct wsp_signals signals;
     struct wsp_timer judge_timer, end_timer, output_timer;
     enum { RUNNING, UNWINDING, TERMINATING, KILLING } stage;
     bool has_failed;
@@ -164,7 +163,7 @@ static void on_judge_timer(void *user, uint64_t now_ns)
     struct run *run = user;
     (void)now_ns;
     for (uint32_t i = 0; i < run->plan->job->n_sites; i++)
-        if (!run->sites[i].is_running && !run->sites[i].is_judged)
+        if (!run->sites[i].is_running && !run->sites[i].is_judged && run->sites[i].pid > 0)
             judge(run, i);
 }
 
@@ -205,11 +204,9 @@ static void reap(struct run *run)
 static void on_signal(void *user, unsigned events)
 {
     struct run *run = user;
-    struct signalfd_siginfo info;
     (void)events;
-    while (read(run->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    for (int number; wsp_signals_take(&run->signals, &number);) {
         char reason[64];
-        int number = (int)info.ssi_signo;
         if (number == SIGCHLD) {
             reap(run);
             continue;
@@ -223,21 +220,9 @@ static void on_signal(void *user, unsigned events)
 /* From here on signals are read from a descriptor, and orphans become our children. */
 static wsp_err watch_signals(struct run *run)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return wsp_err_of_errno(errno);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    run->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (run->signal_fd < 0)
-        return wsp_err_of_errno(errno);
-    return wsp_loop_watch(run->loop, run->signal_fd, WSP_READABLE, on_signal, run,
-                          &run->signal_watch);
+    return wsp_signals_open(&run->signals, run->loop, true, on_signal, run);
 }
 
 /* Starts a site with its two pipes; in is its standard input. */
@@ -336,7 +321,7 @@ static bool is_all_over(const struct run *run)
         return false;
     bool is_judged = true;
     for (unsigned i = 0; i < run->plan->job->n_sites; i++)
-        is_judged &= run->sites[i].is_judged || run->has_failed || run->sites[i].pid == 0;
+        is_judged &= run->sites[i].is_judged || run->has_failed || run->sites[i].pid <= 0;
     return is_judged &&
            (run->is_output_over || (wsp_output_is_done(run->out) && wsp_output_is_done(run->err)));
 }
@@ -387,9 +372,7 @@ static void close_run(struct run *run)
     wsp_output_close(&run->out);
     wsp_output_close(&run->err);
     wsp_meeting_close(&run->meeting);
-    wsp_watch_remove(&run->signal_watch);
-    if (run->signal_fd >= 0)
-        close(run->signal_fd);
+    wsp_signals_close(&run->signals);
     wsp_loop_close(&run->loop);
     wsp_keeper_close(&run->keeper);
     free(run->sites);
@@ -412,7 +395,7 @@ static int conclude(const struct run *run)
 
 int wsp_supervise(const struct wsp_supervision *supervision)
 {
-    struct run run = {.plan = supervision, .signal_fd = -1, .guilty = WSP_NO_SITE};
+    struct run run = {.plan = supervision, .signals = {.fd = -1}, .guilty = WSP_NO_SITE};
     wsp_err err = open_run(&run);
     if (err && err != WSP_ERR_CONFIG)
         wsp_tool_fail(0, TOOL, "the job cannot be prepared: %s", wsp_err_text(err));

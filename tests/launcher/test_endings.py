@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How jobs end: statuses, aborts, deaths, signals; and that nothing is left behind."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -45,12 +46,49 @@ def a_rank_that_leaves_without_finalize_is_named():
 
 def a_signal_ends_every_site():
     for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
-        with Place() as place, place.start('-n', '4', SPEAKER, 'hang') as process:
+        with Place() as place, heeding(number), \
+                place.start('-n', '4', SPEAKER, 'hang') as process:
             process.await_line('ready', SECONDS)
             process.popen.send_signal(number)
             result = process.wait(SECONDS)
             check_error(result, 128 + number, f'{number.name} was received')
             place.check_nothing_left(result)
+
+
+@contextlib.contextmanager
+def disposed(number, disposition):
+    """What is started meanwhile inherits this: whoever started the tests may ignore signals."""
+    before = signal.signal(number, disposition)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def heeding(number):
+    return disposed(number, signal.SIG_DFL)
+
+
+def what_is_to_be_ignored_is():
+    """Under nohup(1) a hang-up ends nothing."""
+    with Place() as place:
+        with disposed(signal.SIGHUP, signal.SIG_IGN):
+            process = place.start('-n', '2', SPEAKER, 'hang')
+        with process:
+            process.await_line('ready', SECONDS)
+            process.popen.send_signal(signal.SIGHUP)
+            process.popen.send_signal(signal.SIGTERM)
+            result = process.wait(SECONDS)
+            check_error(result, 128 + signal.SIGTERM, 'SIGTERM was received')
+            expect('SIGHUP' not in result.err, result.describe())
+
+
+def children_are_seen_to_end_whatever_is_inherited():
+    with Place() as place:
+        with disposed(signal.SIGCHLD, signal.SIG_IGN):
+            process = place.start('-n', '2', SPEAKER)
+        with process:
+            process.wait(SECONDS).must_pass()
 
 
 def stubborn_launcher(place):
@@ -140,6 +178,7 @@ if __name__ == '__main__':
     jobs.main({case.__name__: case for case in [
         the_status_is_the_programs, an_abort_names_site_and_rank, a_rank_that_dies_is_named,
         a_rank_that_leaves_without_finalize_is_named, a_signal_ends_every_site,
+        what_is_to_be_ignored_is, children_are_seen_to_end_whatever_is_inherited,
         a_second_signal_ends_it_at_once, a_stubborn_launcher_is_killed,
         processes_that_left_their_launcher_are_ended_too, a_killed_run_leaves_no_process,
         the_key_is_nowhere_but_in_its_file, keys_of_two_runs_differ]})

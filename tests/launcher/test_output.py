@@ -61,6 +61,16 @@ def a_slow_reader_gets_everything():
         expect(out.count(b' end\n') == 4000, 'output is lost')
 
 
+def a_reader_that_is_late_gets_the_end():
+    """More than is kept for it waits in the sites' pipes when the job is over."""
+    with Place() as place:
+        command = [str(part) for part in jobs.widespan('run', '-n', '2', SPEAKER, 'lines', '397')]
+        process = subprocess.Popen(['sh', '-c', '"$@" | (sleep 5; cat)', 'sh', *command],
+                                   env=jobs.environment(place.env), stdout=subprocess.PIPE)
+        out, _ = process.communicate(timeout=60)
+        expect(out.count(b' end\n') == 794, f'{794 - out.count(b" end")} lines are lost')
+
+
 def a_reader_that_goes_ends_the_job():
     with Place() as place:
         command = [str(part) for part in jobs.widespan('run', '-n', '2', SPEAKER, 'lines', '100000')]
@@ -208,6 +218,7 @@ if __name__ == '__main__':
         lines_of_sites_are_not_mixed, every_line_has_the_prefix_of_its_site,
         very_long_lines_come_through_whole, several_very_long_lines_lose_nothing,
         a_last_line_without_end_comes_through, a_slow_reader_gets_everything,
+        a_reader_that_is_late_gets_the_end,
         a_reader_that_goes_ends_the_job, standard_error_stays_standard_error,
         input_goes_to_world_rank_0, long_input_comes_whole, input_may_be_absent,
         a_terminal_is_read, arguments_come_through_as_they_are,
