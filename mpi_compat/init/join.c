@@ -7,17 +7,21 @@
 #include "comm/comm.h"
 #include "host/error.h"
 #include "host/host.h"
+#include "init/address.h"
 #include "init/attributes.h"
 #include "init/share.h"
 #include "match/match.h"
+#include "net/tcp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#define WHY_MAX 512
+#define WHY_MAX       512
+#define N_DESCRIPTORS 65536
 
 static void die(const char *why)
 {
@@ -28,9 +32,11 @@ static void die(const char *why)
         pause();
 }
 
+/* The leader tells its site's user, who may not see what the coordinator or other sites say. */
 static void aborted(void *user, int code, const char *reason)
 {
-    wsp_info("job: ended by another process: %s", reason);
+    if (wsp_job.home_rank == 0)
+        wsp_error("job: ended by another process: %s", reason);
     _exit(code ? code : EXIT_FAILURE);
 }
 
@@ -42,6 +48,21 @@ static void rank_lost(void *user, uint32_t world_rank, const char *reason)
 
 static const struct wsp_session_handler session_handler = {.aborted = aborted,
                                                            .rank_lost = rank_lost};
+
+/* One for each rank of the site at its leader, and for each peer and each stream of a busy path:
+ * the usual soft limit of 1024 is soon used up. Programs that close all they may have are not to
+ * take long over it, though. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    rlim_t wanted = limit.rlim_max < N_DESCRIPTORS ? limit.rlim_max : N_DESCRIPTORS;
+    if (limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static void open_private_comms(void)
 {
@@ -68,6 +89,16 @@ static void open_link(const struct wsp_job_env *env)
              err == WSP_ERR_BUSY ? "all of them are taken; each rank of a machine needs one"
                                  : wsp_err_text(err));
     wsp_job_abort(EXIT_FAILURE, why);
+}
+
+static void say_window(void)
+{
+    uint64_t wanted = wsp_opt_number(WSP_OPT_WINDOW);
+    uint64_t granted = wanted ? wsp_tcp_granted_buffer((uint32_t)wanted) : 0;
+    if (wsp_job.home_rank == 0 && granted < wanted)
+        wsp_warn("WIDESPAN_WINDOW=%s: the kernel gives %llu bytes; net.core.wmem_max and rmem_max "
+                 "are its limits (but not those of auto)",
+                 wsp_opt_text(WSP_OPT_WINDOW), (unsigned long long)granted);
 }
 
 static void describe_site(const struct wsp_job_env *env, struct wsp_site_card *card)
@@ -253,8 +284,12 @@ void wsp_job_join(int thread_level)
         wsp_job_abort(EXIT_FAILURE, why);
     if (!is_job)
         return;
+    raise_descriptors();
     open_private_comms();
     open_link(&env);
+    say_window();
+    if (!wsp_address_settle(&env, why, sizeof why))
+        die(why);
     agree_on_roster(&env);
     find_place(&env);
     snprintf(prefix, sizeof prefix, "%s:%u", env.site, wsp_job.world_rank);

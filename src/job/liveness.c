@@ -435,6 +435,11 @@ wsp_err wsp_session_attach(struct wsp_session **out, const struct wsp_job_env *e
 
 void wsp_session_abort(struct wsp_session *session, int code, const char *reason)
 {
+    if (!session->link) { /* introduced, and not attached yet */
+        if (session->up)
+            send_abort(session->up, code, session->world_rank, reason);
+        return;
+    }
     wsp_link_lock(session->link);
     session->is_aborting = true;
     if (session->up)

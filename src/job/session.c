@@ -38,21 +38,6 @@ static bool copy_option(enum wsp_opt_id id, char *to, size_t size)
     return (size_t)snprintf(to, size, "%s", wsp_opt_text(id)) < size;
 }
 
-/* The address that others see: what the user says, else the one that faces the coordinator. */
-static void find_address(struct wsp_job_env *env)
-{
-    char targets[sizeof env->coordinator], host[WSP_HOST_MAX], *rest;
-    uint16_t port;
-    if (*env->address)
-        return;
-    strcpy(targets, env->coordinator);
-    for (char *target = strtok_r(targets, ",", &rest); target; target = strtok_r(NULL, ",", &rest))
-        if (!wsp_tcp_split(target, host, sizeof host, &port) &&
-            !wsp_route_local_host(host, env->address, sizeof env->address))
-            return;
-    strcpy(env->address, "127.0.0.1");
-}
-
 wsp_err wsp_job_env_load(struct wsp_job_env *env, bool *is_job, char *why, size_t why_size)
 {
     static const enum wsp_opt_id needed[] = {WSP_OPT_JOB, WSP_OPT_SITE, WSP_OPT_COORDINATOR,
@@ -80,7 +65,8 @@ wsp_err wsp_job_env_load(struct wsp_job_env *env, bool *is_job, char *why, size_
     if (!copy_option(WSP_OPT_ADDRESS, env->address, sizeof env->address))
         return fail(why, why_size, "WIDESPAN_ADDRESS=%s is too long",
                     wsp_opt_text(WSP_OPT_ADDRESS));
-    find_address(env);
+    if (!*env->address)
+        wsp_route_facing(env->coordinator, env->address, sizeof env->address);
     return wsp_key_read(wsp_opt_text(WSP_OPT_KEY_FILE), env->key, why, why_size);
 }
 
@@ -301,6 +287,18 @@ static wsp_err introduce(struct introduction *introduction, const struct wsp_job
     return introduction->err;
 }
 
+/* So that it can be named if it ends before it is attached. */
+static void find_world_rank(struct wsp_session *session, const uint8_t *blob, size_t length)
+{
+    struct wsp_roster *roster;
+    if (wsp_roster_decode(blob, length, &roster))
+        return;
+    for (uint32_t i = 0; i < roster->n_sites; i++)
+        if (strcmp(roster->sites[i].card.name, session->site) == 0)
+            session->world_rank = roster->sites[i].first_rank;
+    wsp_roster_free(&roster);
+}
+
 wsp_err wsp_session_introduce(const struct wsp_job_env *env, const struct wsp_site_card *card,
                               const struct wsp_endpoint *ranks, struct wsp_session **out,
                               uint8_t **blob, size_t *blob_length, char *why, size_t why_size)
@@ -334,6 +332,7 @@ wsp_err wsp_session_introduce(const struct wsp_job_env *env, const struct wsp_si
     } else {
         if (session->up)
             wsp_channel_unwatch(session->up);
+        find_world_rank(session, introduction.blob, introduction.blob_length);
         *out = session;
         *blob = introduction.blob;
         *blob_length = introduction.blob_length;

@@ -16,8 +16,8 @@ struct wsp_session;
 /* What `widespan exec` left in the environment. */
 struct wsp_job_env {
     char job[64], site[64];
-    char coordinator[256]; /* HOST:PORT or unix:PATH, or several with commas, tried in order */
-    char address[WSP_HOST_MAX];
+    char coordinator[256];      /* HOST:PORT or unix:PATH, or several with commas, tried in order */
+    char address[WSP_HOST_MAX]; /* what the user says, else the one that faces the coordinator */
     uint8_t key[WSP_KEY_BYTES];
 };
 

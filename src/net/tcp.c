@@ -130,6 +130,25 @@ wsp_err wsp_tcp_dialled(int fd)
     return wsp_err_of_errno(failed);
 }
 
+/* The kernel tells twice what it was asked for. */
+static uint64_t granted(int fd, int option, int bytes)
+{
+    int got = 0;
+    socklen_t length = sizeof got;
+    set_int(fd, SOL_SOCKET, option, bytes);
+    return getsockopt(fd, SOL_SOCKET, option, &got, &length) == 0 ? (uint64_t)got / 2 : 0;
+}
+
+uint64_t wsp_tcp_granted_buffer(uint32_t bytes)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bytes; /* nobody can tell */
+    uint64_t out = granted(fd, SO_SNDBUF, (int)bytes), in = granted(fd, SO_RCVBUF, (int)bytes);
+    close(fd);
+    return out < in ? out : in;
+}
+
 void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options)
 {
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);

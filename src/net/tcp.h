@@ -55,6 +55,9 @@ struct wsp_tcp_options {
     uint32_t buffer_bytes;        /* of the kernel, each way; 0: as it sees fit */
 };
 
+/* What the kernel gives, bytes each way, of a buffer of this size: its limits may be lower. */
+uint64_t wsp_tcp_granted_buffer(uint32_t bytes);
+
 /* Sets what a stream of ours wants (no delay, our own heartbeat instead of keep-alive). What the
  * system does not know is left alone: nothing here is needed for right answers. */
 void wsp_tcp_tune(int fd, const struct wsp_tcp_options *options);

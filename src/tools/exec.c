@@ -95,18 +95,35 @@ static int check_job(void)
     return 0;
 }
 
-/* Puts the shim behind what is preloaded already: a profiler of the user's must stand above it. */
-static bool preload(const char *shim_path)
+/* Puts the shim behind what is preloaded already: a profiler of the user's must stand above it. 0,
+ * or the exit status. */
+static int preload(const char *shim_path)
 {
     const char *before = getenv("LD_PRELOAD");
     char *joined;
-    if (!before || !*before)
-        return setenv("LD_PRELOAD", shim_path, 1) == 0;
-    if (asprintf(&joined, "%s:%s", before, shim_path) < 0)
-        return false;
-    bool is_set = setenv("LD_PRELOAD", joined, 1) == 0;
+    /* The loader would leave it out with a word, and each site run the program by itself. */
+    if (strpbrk(shim_path, " :"))
+        return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL,
+                             "%s cannot be preloaded: LD_PRELOAD takes no path with a space or a "
+                             "colon; install Widespan, or set WIDESPAN_SHIM_DIR, without them",
+                             shim_path);
+    bool is_alone = !before || !*before;
+    if (asprintf(&joined, "%s%s%s", is_alone ? "" : before, is_alone ? "" : ":", shim_path) < 0)
+        return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "out of memory");
+    setenv("LD_PRELOAD", joined, 1);
     free(joined);
-    return is_set;
+    return 0;
+}
+
+/* A program may be in another folder when it reads the key. */
+static void fix_key_path(void)
+{
+    if (!wsp_opt_is_set(WSP_OPT_KEY_FILE))
+        return;
+    char *real = realpath(wsp_opt_text(WSP_OPT_KEY_FILE), NULL);
+    if (real)
+        setenv(wsp_opt_row(WSP_OPT_KEY_FILE)->variable, real, 1);
+    free(real);
 }
 
 int wsp_tool_exec(int argc, char **argv)
@@ -126,8 +143,9 @@ int wsp_tool_exec(int argc, char **argv)
         return wsp_tool_fail(status, TOOL, "%s", why);
     if (wsp_program_choose_shim(&program, mpi, shim_path, why, sizeof why))
         return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "%s", why);
-    if (*shim_path && !preload(shim_path))
-        return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "out of memory");
+    if (*shim_path && (status = preload(shim_path)) != 0)
+        return status;
+    fix_key_path();
     execv(program.path, argv + optind);
     return wsp_tool_fail(WSP_EXIT_UNSUITABLE, TOOL, "%s cannot be started: %s", program.path,
                          strerror(errno));

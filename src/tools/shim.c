@@ -52,6 +52,15 @@ bool wsp_shim_is_file_name(const char *name)
     return strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0;
 }
 
+/* A program may be in another folder when it is loaded: no relative path will do. */
+static bool fill_real(const char *path, char folder[WSP_PATH_MAX])
+{
+    char *real = realpath(path, NULL);
+    bool fits = real && snprintf(folder, WSP_PATH_MAX, "%s", real) < WSP_PATH_MAX;
+    free(real);
+    return fits;
+}
+
 /* The folder of shims: where the user says, installed beside this command, or in the build tree. In
  * this order: a prefix below a checkout has the folder of sources two steps above it. */
 static bool find_folder(char folder[WSP_PATH_MAX])
@@ -60,19 +69,16 @@ static bool find_folder(char folder[WSP_PATH_MAX])
     char self[PATH_MAX];
     const char *from_env = getenv("WIDESPAN_SHIM_DIR");
     if (from_env && *from_env)
-        return snprintf(folder, WSP_PATH_MAX, "%s", from_env) < WSP_PATH_MAX;
+        return fill_real(from_env, folder);
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0)
         return false;
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char joined[PATH_MAX + 64], *real;
+        char joined[PATH_MAX + 64];
         snprintf(joined, sizeof joined, "%s/%s", self, places[i]);
-        real = realpath(joined, NULL);
-        bool fits = real && snprintf(folder, WSP_PATH_MAX, "%s", real) < WSP_PATH_MAX;
-        free(real);
-        if (fits)
+        if (fill_real(joined, folder))
             return true;
     }
     return false;

@@ -106,6 +106,48 @@ def an_abort_ends_sites_and_coordinator():
         check_end(hand, 7, 'site b, rank 2 (home rank 1)', 'MPI_Abort')
 
 
+def a_site_that_lost_a_rank_is_told():
+    """Also where its own launcher takes no notice."""
+    with Place() as place, contextlib.ExitStack() as stack:
+        hand = Hand(place, 'a:1,b:2', stack)
+        program = [SPEAKER, 'signal', '2', str(int(signal.SIGKILL))]
+        one = hand.start_site('a', 1, *program)
+        careless = [*mpirun(2)[:-2], '--enable-recovery', *mpirun(2)[-2:]]
+        two = hand.start([*careless, *jobs.widespan('exec', *hand.options('b'), *program)])
+        for process in one, two:
+            result = process.wait(90)
+            expect('ended by another process: site b, rank 2' in result.err, result.describe())
+        check_end(hand, 1, 'site b, rank 2 (home rank 1): ended without MPI_Finalize')
+
+
+def paths_hold_wherever_the_program_goes():
+    with Place() as place, contextlib.ExitStack() as stack:
+        hand = Hand(place, 'a:1', stack)
+        script = place.write('script', f'#!/bin/sh\ncd /\nexec {SPEAKER}\n', 0o755)
+        options = ['--job', 'hand', '--site', 'a', '--coordinator', f'127.0.0.1:{hand.port}',
+                   '--key-file', hand.key_file.name]
+        process = jobs.Process([*mpirun(1), *jobs.widespan('exec', *options, script)], place.env,
+                               cwd=place.folder)
+        with process:
+            expect('rank 0 of 1' in process.wait(120).must_pass().out, 'rank 0 is not there')
+        check_end(hand, 0, 'the job has finished')
+
+
+def a_shim_that_cannot_be_preloaded_is_named():
+    with Place() as place:
+        folder = place.folder / 'with a space'
+        folder.symlink_to(jobs.BUILD / 'mpi_compat')
+        real = place.folder / 'real folder'
+        real.mkdir()
+        for shim in (jobs.BUILD / 'mpi_compat').glob('libwidespan-*.so'):
+            (real / shim.name).symlink_to(shim)
+        env = {'WIDESPAN_SHIM_DIR': str(real)}
+        result = place.run('-n', '2', SPEAKER, env=env)
+        check_error(result, 126, 'LD_PRELOAD takes no path with a space')
+        env = {'WIDESPAN_SHIM_DIR': str(folder)}
+        place.run('-n', '2', SPEAKER, env=env).must_pass()
+
+
 def a_coordinator_that_is_ended_ends_the_job():
     with Place() as place, contextlib.ExitStack() as stack:
         hand = Hand(place, 'a:1,b:1', stack)
@@ -164,5 +206,7 @@ if __name__ == '__main__':
         started_by_options_and_by_variables, sites_may_come_before_the_coordinator,
         two_sites_of_one_name, a_site_the_job_does_not_have, another_key,
         an_abort_ends_sites_and_coordinator, a_coordinator_that_is_ended_ends_the_job,
-        leaders_outlive_a_lost_coordinator, a_site_that_is_missing_is_named,
+        leaders_outlive_a_lost_coordinator, a_site_that_lost_a_rank_is_told,
+        a_site_that_is_missing_is_named, paths_hold_wherever_the_program_goes,
+        a_shim_that_cannot_be_preloaded_is_named,
         exec_without_a_job_just_runs, bad_command_lines_of_the_coordinator]})

@@ -391,6 +391,61 @@ START_TEST(another_key_is_refused_at_once)
 }
 END_TEST
 
+/* The leader of the second site finds after its introduction that it cannot go on. */
+static void be_doubtful_leader(unsigned site, uint16_t port)
+{
+    struct wsp_job_env env = env_of(site, port);
+    struct wsp_site_card card = {.n_ranks = 1};
+    struct wsp_endpoint rank = {"127.0.0.1", 1000, 77 + site};
+    struct wsp_session *session;
+    uint8_t *blob;
+    size_t length;
+    char why[512];
+    strcpy(card.name, env.site);
+    if (wsp_session_introduce(&env, &card, &rank, &session, &blob, &length, why, sizeof why))
+        _exit(40);
+    if (site == 1)
+        wsp_session_abort(session, 9, "sites differ");
+    for (;;)
+        pause();
+}
+
+START_TEST(an_abort_before_anything_is_attached_names_its_origin)
+{
+    struct wsp_loop *loop;
+    struct wsp_coordinator *coordinator;
+    uint16_t port;
+    pid_t pids[N_SITES];
+    struct wsp_coordinator_site sites[N_SITES] = {{site_names[0], 1}, {site_names[1], 1}};
+    struct wsp_coordinator_config config = {
+        .job = "test", .n_sites = N_SITES, .sites = sites, .join_ns = LIMIT_NS, .ended = on_end};
+    memset(config.key, 7, sizeof config.key);
+    memset(&seen, 0xff, sizeof seen);
+    ck_assert_int_eq(wsp_loop_open(&loop), WSP_OK);
+    ck_assert_int_eq(wsp_coordinator_open(loop, &config, &coordinator), WSP_OK);
+    ck_assert_int_eq(wsp_coordinator_listen(coordinator, "0", &port), WSP_OK);
+    for (unsigned i = 0; i < N_SITES; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0)
+            be_doubtful_leader(i, port);
+    }
+    uint64_t until_ns = wsp_clock_now_ns() + LIMIT_NS;
+    while (seen.code == -1 && wsp_clock_now_ns() < until_ns) {
+        wsp_loop_wait(loop, 10 * WSP_NS_PER_MS);
+        wsp_loop_dispatch(loop);
+    }
+    for (unsigned i = 0; i < N_SITES; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
+    wsp_coordinator_close(&coordinator);
+    wsp_loop_close(&loop);
+    ck_assert_int_eq(seen.outcome, WSP_JOB_ABORTED);
+    ck_assert_int_eq(seen.code, 9);
+    ck_assert_str_eq(seen_reason, "site tokyo, rank 1 (home rank 0): sites differ");
+}
+END_TEST
+
 void test_cases(TCase *cases)
 {
     tcase_add_test(cases, a_job_whose_ranks_leave_in_order_is_finished);
@@ -401,4 +456,5 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_site_that_never_shows_up_is_named);
     tcase_add_test(cases, a_site_with_the_wrong_number_of_ranks_is_named);
     tcase_add_test(cases, another_key_is_refused_at_once);
+    tcase_add_test(cases, an_abort_before_anything_is_attached_names_its_origin);
 }
