@@ -6,6 +6,7 @@
 #include "host/error.h"
 #include "host/host.h"
 #include "request/progress.h"
+#include "type/type.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,6 +22,11 @@ static pthread_mutex_t running_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static bool is_progressing;  /* under the lock */
 static atomic_int n_ordered; /* listed ones that are exclusive, or have not begun */
 
+static uint32_t draw_tag(struct wsp_comm *comm)
+{
+    return comm->coll_sequence++ % WSP_TAG_TALK;
+}
+
 void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step *steps,
                        void (*close)(struct wsp_schedule *schedule))
 {
@@ -30,13 +36,19 @@ void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step
     wsp_node_init(&s->node);
     s->comm = wsp_comm_hold(comm);
     atomic_fetch_add(&comm->n_handle_users, 1);
-    s->tag = comm->coll_sequence++ % WSP_TAG_TALK;
+    s->tag = draw_tag(comm);
     s->steps = steps;
     s->function = wsp_function;
     s->close = close;
     s->home = s->home_few;
     s->home_capacity = (int)(sizeof s->home_few / sizeof *s->home_few);
     return s;
+}
+
+int wsp_schedule_refuse(struct wsp_comm *comm, int err)
+{
+    draw_tag(comm);
+    return wsp_raise(comm->handle, err);
 }
 
 MPI_Request *wsp_schedule_slot(struct wsp_schedule *s)
@@ -68,16 +80,12 @@ int wsp_schedule_take_type(struct wsp_schedule *s, MPI_Datatype type)
     return MPI_SUCCESS;
 }
 
-/* A duplicate holds the type that it was made from. */
+/* What is made out of a type keeps it alive. */
 int wsp_schedule_keep_type(struct wsp_schedule *s, MPI_Datatype type)
 {
-    int n_integers, n_addresses, n_types, combiner;
-    MPI_Datatype twin;
-    int err = host.Type_get_envelope(type, &n_integers, &n_addresses, &n_types, &combiner);
-    if (err != MPI_SUCCESS || combiner == MPI_COMBINER_NAMED)
-        return err;
-    err = host.Type_dup(type, &twin);
-    return err == MPI_SUCCESS ? wsp_schedule_take_type(s, twin) : err;
+    MPI_Datatype held;
+    int err = wsp_type_hold(type, &held);
+    return err == MPI_SUCCESS && held != MPI_DATATYPE_NULL ? wsp_schedule_take_type(s, held) : err;
 }
 
 void *wsp_schedule_copy(struct wsp_schedule *s, const void *bytes, size_t length)

@@ -76,6 +76,10 @@ struct wsp_schedule {
 void *wsp_schedule_new(size_t size, struct wsp_comm *comm, const struct wsp_step *steps,
                        void (*close)(struct wsp_schedule *schedule));
 
+/* For a call whose arguments are wrong: raises the code, and counts the call all the same. Other
+ * ranks may have found nothing wrong with theirs, and the next call must still meet theirs. */
+int wsp_schedule_refuse(struct wsp_comm *comm, int err);
+
 /* Runs it: to the end (handle NULL), or hangs it on a new request. Takes the object. Returns the
  * MPI code, raised. */
 int wsp_schedule_run(struct wsp_schedule *schedule, MPI_Request *handle);

@@ -133,6 +133,14 @@ static int ship_home(struct parcel *parcel, int home_rank, int tag, MPI_Comm com
     return MPI_SUCCESS;
 }
 
+static bool is_lost(const struct wsp_comm *comm, int peer)
+{
+    wsp_link_lock(wsp_job.link);
+    bool is_lost = wsp_is_peer_lost(comm, peer);
+    wsp_link_unlock(wsp_job.link);
+    return is_lost;
+}
+
 int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_Comm handle)
 {
     int home_rank = arguments->peer;
@@ -140,6 +148,8 @@ int wsp_bsend(const struct wsp_arguments *arguments, struct wsp_comm *comm, MPI_
     if (home_rank == MPI_PROC_NULL)
         return MPI_SUCCESS;
     struct parcel *parcel;
+    if (way == WSP_WAY_WIDE && is_lost(comm, arguments->peer)) /* nobody hears of it later */
+        return wsp_raise(handle, wsp_mpi_class(WSP_ERR_PEER_LOST));
     reap_home();
     int code = wrap(arguments, &parcel);
     if (code)

@@ -70,22 +70,27 @@ static void message_delete(struct message *message, MPI_Message handle)
     free(message);
 }
 
-/* Takes a wide message that fits out of matching. */
-static bool claim_wide(struct wsp_comm *comm, int source, int tag, MPI_Message *handle,
-                       MPI_Status *status)
+/* Takes a wide message that fits out of matching. MPI error code, raised: the peer is lost, and
+ * nothing of it is left to receive. */
+static int claim_wide(struct wsp_comm *comm, int source, int tag, int *flag, MPI_Message *handle,
+                      MPI_Status *status)
 {
     int32_t want = source == MPI_ANY_SOURCE ? WSP_ANY : source;
     wsp_link_lock(wsp_job.link);
     struct wsp_arrival *arrival = wsp_match_find(comm->context, want, wsp_match_tag(tag));
     if (arrival)
         wsp_match_claim(arrival);
+    bool is_lost = !arrival && wsp_is_peer_lost(comm, source);
     wsp_link_unlock(wsp_job.link);
+    *flag = arrival != NULL;
+    if (is_lost)
+        return wsp_raise(comm->handle, wsp_mpi_class(WSP_ERR_PEER_LOST));
     if (!arrival)
-        return false;
+        return MPI_SUCCESS;
     const struct wsp_envelope *envelope = wsp_arrival_envelope(arrival);
     wsp_status_fill(status, envelope->source, envelope->tag, envelope->length, false);
     *handle = (MPI_Message)(void *)message_new(comm, arrival, MPI_MESSAGE_NULL);
-    return true;
+    return MPI_SUCCESS;
 }
 
 static int claim_home(struct wsp_comm *comm, int home_rank, int tag, int *flag, MPI_Message *handle,
@@ -110,9 +115,12 @@ static int look(struct wsp_comm *comm, int source, int tag, int *flag, MPI_Messa
         return host.Improbe(way == WSP_WAY_WIDE ? MPI_PROC_NULL : home_rank, tag, comm->handle,
                             flag, handle, status);
     wsp_wildcard_settle();
-    *flag = way != WSP_WAY_HOME && claim_wide(comm, source, tag, handle, status);
-    if (*flag || way == WSP_WAY_WIDE)
-        return MPI_SUCCESS;
+    int code = MPI_SUCCESS;
+    *flag = 0;
+    if (way != WSP_WAY_HOME)
+        code = claim_wide(comm, source, tag, flag, handle, status);
+    if (code || *flag || way == WSP_WAY_WIDE)
+        return code;
     return claim_home(comm, home_rank, tag, flag, handle, status);
 }
 

@@ -35,7 +35,7 @@ static inline enum wsp_way wsp_way_to(const struct wsp_comm *comm, int rank, int
 /* The tag on a spanning communicator, or one that the host refuses if some other site does. */
 static inline int wsp_tag_everywhere(int tag)
 {
-    return tag > wsp_job.tag_ub ? INT_MIN : tag;
+    return tag > wsp_job.tag_ub || tag == WSP_ANY ? INT_MIN + 1 : tag;
 }
 
 /* True if the host has to say what is wrong with a probe; with no rank of ours it does. */
@@ -48,6 +48,12 @@ static inline bool wsp_is_probe_wrong(enum wsp_way way, int tag)
 static inline uint32_t wsp_world_of_peer(const struct wsp_comm *comm, int rank)
 {
     return comm->world[comm->peer_base + rank];
+}
+
+/* Is a peer of another site lost (never MPI_ANY_SOURCE)? Under the link's lock. */
+static inline bool wsp_is_peer_lost(const struct wsp_comm *comm, int rank)
+{
+    return rank >= 0 && wsp_link_is_lost(wsp_job.link, wsp_world_of_peer(comm, rank));
 }
 
 /* The tag of a receive as matching wants it. */
@@ -65,6 +71,10 @@ int wsp_payload_of(const struct wsp_arguments *arguments, const void **data, uin
 int wsp_send_start(struct wsp_request *request);
 /* Starts the receive likewise: wide, or both halves where the peer is MPI_ANY_SOURCE. */
 int wsp_receive_start(struct wsp_request *request);
+
+/* The program may free its type while a message is under way, or before it starts again. MPI error
+ * code. */
+int wsp_hold_type(struct wsp_arguments *arguments);
 
 /* Where a receive lands: the program's buffer, or request->packed where the type is not
  * contiguous; then the type is held. Fills posted's buffer and capacity. MPI error code. */

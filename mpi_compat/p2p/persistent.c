@@ -22,12 +22,11 @@ static int init_ours(enum wsp_request_kind kind, const struct wsp_arguments *arg
     if (request->uses_handle)
         atomic_fetch_add(&request->comm->n_handle_users, 1);
     request->is_active = false;
-    int code = host.Type_dup(arguments->type, &request->arguments.type);
+    int code = wsp_hold_type(&request->arguments);
     if (code) {
         wsp_request_delete(request);
-        return code;
+        return wsp_raise(comm, code);
     }
-    request->arguments.is_type_held = true;
     *handle = request->handle;
     return MPI_SUCCESS;
 }

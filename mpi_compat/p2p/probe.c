@@ -18,8 +18,7 @@ static int probe_wide(const struct wsp_comm *comm, int source, int tag, int *fla
     struct wsp_envelope envelope;
     if (arrival)
         envelope = *wsp_arrival_envelope(arrival);
-    bool is_lost =
-        !arrival && source >= 0 && wsp_link_is_lost(wsp_job.link, wsp_world_of_peer(comm, source));
+    bool is_lost = !arrival && wsp_is_peer_lost(comm, source);
     wsp_link_unlock(wsp_job.link);
     *flag = arrival != NULL;
     if (arrival)

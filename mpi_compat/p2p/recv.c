@@ -11,6 +11,21 @@
 
 #include <stdlib.h>
 
+#define UNWRITTEN (-0x7ead) /* no source */
+
+int wsp_hold_type(struct wsp_arguments *arguments)
+{
+    MPI_Datatype held;
+    if (arguments->is_type_held)
+        return MPI_SUCCESS;
+    int code = wsp_type_hold(arguments->type, &held);
+    if (code || held == MPI_DATATYPE_NULL)
+        return code;
+    arguments->type = held;
+    arguments->is_type_held = true;
+    return MPI_SUCCESS;
+}
+
 int wsp_landing_prepare(struct wsp_request *request)
 {
     struct wsp_arguments *arguments = &request->arguments;
@@ -23,12 +38,9 @@ int wsp_landing_prepare(struct wsp_request *request)
     if (layout.is_contiguous || request->posted.capacity == 0)
         return MPI_SUCCESS;
     /* The program may free its type while the message is under way. */
-    if (!arguments->is_type_held) {
-        code = host.Type_dup(arguments->type, &arguments->type);
-        if (code)
-            return code;
-        arguments->is_type_held = true;
-    }
+    code = wsp_hold_type(arguments);
+    if (code)
+        return code;
     request->packed = malloc(request->posted.capacity);
     request->posted.buffer = request->packed;
     return request->packed ? MPI_SUCCESS : MPI_ERR_NO_MEM;
@@ -114,6 +126,23 @@ static int recv_home(const struct wsp_arguments *a, int home_rank, MPI_Comm hand
     return code ? code : wsp_drive_host(&request, status);
 }
 
+/* The same on a spanning communicator. Of a call whose arguments are wrong the host writes no
+ * status: what stands there is the program's. */
+static int recv_home_of(const struct wsp_comm *comm, const struct wsp_arguments *a, int home_rank,
+                        MPI_Status *status)
+{
+    if (status == MPI_STATUS_IGNORE)
+        return recv_home(a, home_rank, comm->handle, status);
+    int before = status->MPI_SOURCE;
+    status->MPI_SOURCE = UNWRITTEN;
+    int code = recv_home(a, home_rank, comm->handle, status);
+    if (status->MPI_SOURCE == UNWRITTEN)
+        status->MPI_SOURCE = before;
+    else
+        wsp_status_translate(comm, status);
+    return code;
+}
+
 int wide_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
                MPI_Request *request)
 {
@@ -156,11 +185,8 @@ int wide_Recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_
         return recv_home(&arguments, source, handle, status);
     int home_rank;
     enum wsp_way way = wsp_way_to(comm, source, &home_rank);
-    if (way == WSP_WAY_HOME) {
-        int code = recv_home(&arguments, home_rank, handle, status);
-        wsp_status_translate(comm, status);
-        return code;
-    }
+    if (way == WSP_WAY_HOME)
+        return recv_home_of(comm, &arguments, home_rank, status);
     struct wsp_layout layout;
     if (way == WSP_WAY_WIDE && count > 0 && !wsp_type_describe(type, &layout) &&
         layout.is_contiguous)

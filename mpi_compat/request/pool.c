@@ -103,7 +103,8 @@ void wsp_request_delete(struct wsp_request *request)
         host.Type_free(&request->arguments.type);
     free(request->packed);
     pool_lock();
-    if (!request->is_hidden)
+    /* The host may have given a note's handle away again, to an error handler of the program. */
+    if (!request->is_hidden && wsp_map_get(&known, key_of(request->handle)) == request)
         wsp_map_take(&known, key_of(request->handle));
     atomic_fetch_sub_explicit(&wsp_request_n_known_, 1, memory_order_relaxed);
     if (request->kind != WSP_REQUEST_NOTE)

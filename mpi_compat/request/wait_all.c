@@ -26,10 +26,13 @@ static int take_all(struct wsp_batch *batch, int host_code, MPI_Status *statuses
     for (int k = 0; k < batch->n_host; k++) {
         MPI_Status *from = &batch->statuses[k];
         MPI_Status *status = wsp_status_at(statuses, batch->position[k]);
+        if (host_code != MPI_SUCCESS && from->MPI_ERROR == MPI_ERR_PENDING) {
+            if (status != MPI_STATUS_IGNORE)
+                status->MPI_ERROR = MPI_ERR_PENDING; /* the rest stays as it was */
+            continue;
+        }
         if (host_code == MPI_SUCCESS)
             from->MPI_ERROR = MPI_SUCCESS;
-        else if (from->MPI_ERROR == MPI_ERR_PENDING && status != MPI_STATUS_IGNORE)
-            *from = *status, from->MPI_ERROR = MPI_ERR_PENDING; /* the rest stays as it was */
         wsp_batch_return(batch, k, from, status);
     }
     for (int i = 0; i < batch->count; i++) {

@@ -87,9 +87,11 @@ static void settle_one(struct wsp_request *request)
         half_is_complete(request);
 }
 
+/* Not from within: progress of the host may call functions of ours, as ROMIO's polling does. */
 void wsp_wildcard_settle(void)
 {
-    if (atomic_load_explicit(&wsp_match_n_candidates, memory_order_relaxed) == 0)
+    if (wsp_wildcard_is_settling ||
+        atomic_load_explicit(&wsp_match_n_candidates, memory_order_relaxed) == 0)
         return;
     settle_lock();
     WSP_LIST_EACH_SAFE(node, &open_receives)
@@ -103,6 +105,8 @@ void wsp_wildcard_settle(void)
 
 void wsp_wildcard_look(struct wsp_request *request)
 {
+    if (wsp_wildcard_is_settling)
+        return;
     settle_lock();
     if (wsp_node_is_linked(&request->open_node))
         settle_one(request);

@@ -194,6 +194,17 @@ int wsp_type_describe(MPI_Datatype type, struct wsp_layout *layout)
     return entry.err;
 }
 
+int wsp_type_hold(MPI_Datatype type, MPI_Datatype *held)
+{
+    int n_integers, n_addresses, n_types, combiner;
+    *held = MPI_DATATYPE_NULL;
+    int err = host.Type_get_envelope(type, &n_integers, &n_addresses, &n_types, &combiner);
+    if (err != MPI_SUCCESS || combiner == MPI_COMBINER_NAMED)
+        return err;
+    err = host.Type_contiguous(1, type, held);
+    return err == MPI_SUCCESS ? host.Type_commit(held) : err;
+}
+
 /* Called once, by one thread, while the host can still be called. */
 void wsp_type_fini(void)
 {

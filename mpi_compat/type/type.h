@@ -30,6 +30,11 @@ int wsp_type_unpack(const void *bytes, uint64_t length, void *buf, int count, MP
  * else a derived type that the caller frees (then *is_derived). MPI error code. */
 int wsp_type_of_bytes(uint64_t n, MPI_Datatype *type, int *count, bool *is_derived);
 
+/* A type of the same layout that outlives the program's, or MPI_DATATYPE_NULL where that is one of
+ * MPI's own and needs none. The caller frees it. It has no attributes: the program's callbacks are
+ * not called for it. MPI error code. */
+int wsp_type_hold(MPI_Datatype type, MPI_Datatype *held);
+
 void wsp_type_fini(void);
 
 #endif

@@ -273,6 +273,59 @@ static void partial_elements(void)
 /* 3 GiB in one message: 3072 pieces of 1 MiB, 4 KiB apart, into one piece of memory; and back. */
 enum { PIECE = 1 << 20, GAP = 4096, N_PIECES = 3072 };
 
+static int n_copied, n_deleted;
+
+static int count_copy(MPI_Datatype type, int keyval, void *extra, void *in, void *out, int *flag)
+{
+    n_copied++;
+    *(void **)out = in;
+    *flag = 1;
+    return MPI_SUCCESS;
+}
+
+static int count_delete(MPI_Datatype type, int keyval, void *value, void *extra)
+{
+    n_deleted++;
+    return MPI_SUCCESS;
+}
+
+static void attribute_scene(int from, int to)
+{
+    enum { ROWS = 100 };
+    int keyval, column[ROWS], square[ROWS][2] = {{0}}, word = 0;
+    MPI_Datatype rows;
+    MPI_Request request;
+    MPI_Type_create_keyval(count_copy, count_delete, &keyval, NULL);
+    MPI_Type_vector(ROWS, 1, 2, MPI_INT, &rows);
+    MPI_Type_commit(&rows);
+    MPI_Type_set_attr(rows, keyval, &word);
+    n_copied = n_deleted = 0;
+    for (int i = 0; i < ROWS; i++)
+        column[i] = i;
+    if (world.rank == from)
+        MPI_Send(column, ROWS, MPI_INT, to, TAG, MPI_COMM_WORLD);
+    if (world.rank == to) {
+        MPI_Irecv(square, 1, rows, from, TAG, MPI_COMM_WORLD, &request);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+        for (int i = 0; i < ROWS; i++)
+            CHECK(square[i][0] == i && square[i][1] == 0);
+        MPI_Recv_init(square, 1, rows, from, TAG, MPI_COMM_WORLD, &request);
+        MPI_Request_free(&request);
+    }
+    MPI_Ibcast(square, 1, rows, from, MPI_COMM_WORLD, &request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    CHECK(n_copied == 0 && n_deleted == 0);
+    MPI_Type_free(&rows);
+    CHECK(n_copied == 0 && n_deleted == 1);
+    MPI_Type_free_keyval(&keyval);
+}
+
+/* Attributes of a type are the program's: nothing is called for them but by its own calls. */
+static void attributes_of_types(void)
+{
+    for_pairs(attribute_scene);
+}
+
 static void write_piece(unsigned char *at, int piece)
 {
     uint64_t *words = (uint64_t *)(void *)at;
@@ -343,6 +396,7 @@ const struct mpi_case cases[] = {
     {"reordered_fields", reordered_fields, false},
     {"matrix_columns", matrix_columns, false},
     {"partial_elements", partial_elements, false},
+    {"attributes_of_types", attributes_of_types, false},
     {"vector_of_3_gib", vector_of_3_gib, true},
     {NULL, NULL, false},
 };
