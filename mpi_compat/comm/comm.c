@@ -18,25 +18,37 @@ static struct wsp_map table; /* handle -> struct wsp_comm, MPI_COMM_WORLD left o
 static pthread_rwlock_t table_lock = PTHREAD_RWLOCK_INITIALIZER; /* MPI_THREAD_MULTIPLE only */
 static atomic_uint n_drawn = 1;
 
-/* While a handle is being freed its thread holds the lock, and delete callbacks may come back here:
- * nobody else may take the host's next communicator at that address for the old one. */
-static _Thread_local int n_held;
+/* What this thread is freeing, the latest first. It is out of the table, as the host may give its
+ * address to another thread's next communicator; but delete callbacks may ask it for its size. They
+ * run without the lock: they may wait for a thread that waits for it. */
+struct leaving {
+    MPI_Comm handle;
+    struct wsp_comm *comm;
+    struct leaving *before;
+};
+static _Thread_local struct leaving *leaving __attribute__((tls_model("initial-exec")));
 
-static void table_enter(void)
+static wsp_err table_put(MPI_Comm handle, struct wsp_comm *comm)
 {
-    if (n_held++ == 0)
-        pthread_rwlock_wrlock(&table_lock);
+    pthread_rwlock_wrlock(&table_lock);
+    wsp_err err = wsp_map_put(&table, (uint64_t)(uintptr_t)handle, comm);
+    pthread_rwlock_unlock(&table_lock);
+    return err;
 }
 
-static void table_leave(void)
+static void table_take(MPI_Comm handle)
 {
-    if (--n_held == 0)
-        pthread_rwlock_unlock(&table_lock);
+    pthread_rwlock_wrlock(&table_lock);
+    wsp_map_take(&table, (uint64_t)(uintptr_t)handle);
+    pthread_rwlock_unlock(&table_lock);
 }
 
 struct wsp_comm *wsp_comm_of_slow(MPI_Comm handle)
 {
-    if (!wsp_job.is_threaded || n_held > 0)
+    for (const struct leaving *one = leaving; one; one = one->before)
+        if (one->handle == handle)
+            return one->comm;
+    if (!wsp_job.is_threaded)
         return wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
     pthread_rwlock_rdlock(&table_lock);
     struct wsp_comm *comm = wsp_map_get(&table, (uint64_t)(uintptr_t)handle);
@@ -111,11 +123,8 @@ int wsp_comm_register_pair(MPI_Comm handle, MPI_Comm phase2, uint32_t *world, in
     comm->context = context;
     atomic_init(&comm->n_references, 1);
     wsp_err err = fill_parts(comm);
-    if (!err && handle != MPI_COMM_WORLD) {
-        table_enter();
-        err = wsp_map_put(&table, (uint64_t)(uintptr_t)handle, comm);
-        table_leave();
-    }
+    if (!err && handle != MPI_COMM_WORLD)
+        err = table_put(handle, comm);
     if (err) {
         free_tables(comm);
         return MPI_ERR_NO_MEM;
@@ -155,6 +164,16 @@ struct wsp_comm *wsp_comm_stand_in(MPI_Comm handle)
     return comm;
 }
 
+/* The host's part, with the program's delete callbacks. */
+static int free_at_host(struct wsp_comm *comm, MPI_Comm handle)
+{
+    struct leaving this = {handle, comm, leaving};
+    leaving = &this;
+    int code = host.Comm_free(&handle);
+    leaving = this.before;
+    return code;
+}
+
 /* Requests that are left report their errors on the other communicator of the same processes, to
  * the same handler. */
 static int free_handle(struct wsp_comm *comm)
@@ -164,7 +183,7 @@ static int free_handle(struct wsp_comm *comm)
     int code = host.Comm_get_errhandler(handle, &handler);
     if (code)
         return code;
-    code = host.Comm_free(&handle);
+    code = free_at_host(comm, handle);
     if (!code) {
         comm->is_handle_free = true;
         comm->handle = comm->phase2;
@@ -179,15 +198,13 @@ int wsp_comm_close(struct wsp_comm *comm)
 {
     MPI_Comm handle = comm->handle;
     int code = MPI_SUCCESS;
-    table_enter();
-    /* Still in the table: the delete callbacks may ask the communicator for its size. */
+    table_take(handle);
     if (atomic_load(&comm->n_handle_users) == 0)
         code = free_handle(comm);
     if (!code)
-        wsp_map_take(&table, (uint64_t)(uintptr_t)handle);
-    table_leave();
-    if (!code)
         wsp_comm_release(comm);
+    else if (table_put(handle, comm))
+        wsp_job_abort(1, "out of memory for a communicator that could not be freed");
     return code;
 }
 
@@ -199,11 +216,11 @@ void wsp_comm_release(struct wsp_comm *comm)
     wsp_match_forget(comm->context);
     wsp_match_forget(comm->context | WSP_CONTEXT_COLL);
     wsp_link_unlock(wsp_job.link);
+    if (comm->handle != MPI_COMM_WORLD && !comm->is_handle_free)
+        free_at_host(comm, comm->handle);
     wsp_inter_close(comm);
     if (comm->phase2 != MPI_COMM_NULL)
         host.Comm_free(&comm->phase2);
-    if (comm->handle != MPI_COMM_WORLD && !comm->is_handle_free)
-        host.Comm_free(&comm->handle);
     free_tables(comm);
 }
 

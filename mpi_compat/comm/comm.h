@@ -4,7 +4,7 @@
  * in the map is a home communicator and the host's business.
  *
  * Reference counted: the handle holds one reference, each request one; the last one frees the host
- * communicator. The table is guarded by the link's lock when MPI_THREAD_MULTIPLE is on. */
+ * communicator. */
 #ifndef WSP_MPI_COMM_COMM_H
 #define WSP_MPI_COMM_COMM_H
 

@@ -13,6 +13,9 @@
 
 #include <stdlib.h>
 
+/* The leader's bridge has guests on it, who make plain calls of the host: a code beyond MPI's. */
+#define MET_GUESTS INT32_MAX
+
 /* The arguments of the call, and the group it is called on. */
 struct call {
     MPI_Comm local;
@@ -98,7 +101,7 @@ static int bytes_of(const struct wsp_members *members)
 /* At the leader: learns the other group, and the context that both take. */
 static int learn(const struct call *call, struct wsp_sides *sides, struct card *card)
 {
-    struct card mine = {.size = sides->own.size, .context = wsp_comm_draw_context()}, theirs;
+    struct card mine = {.size = sides->own.size, .context = wsp_comm_draw_context()}, theirs = {0};
     int code = trade(call, &mine, sizeof mine, &theirs, sizeof theirs);
     if (!code)
         code = make_room(&sides->remote, theirs.size);
@@ -234,6 +237,8 @@ static int check_bridge(const struct call *call)
         return MPI_ERR_COMM;
     if (!bridge && (host.Comm_test_inter(call->bridge, &is_inter) || is_inter))
         return MPI_ERR_COMM;
+    if (!bridge && wsp_home_has_guests(call->bridge))
+        return MET_GUESTS;
     int code = measure(call->bridge, &size, &rank);
     if (code)
         return code;
@@ -252,12 +257,17 @@ int wide_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int
     MPI_Comm made = MPI_COMM_NULL;
     if (!newintercomm)
         return wsp_raise(local, MPI_ERR_ARG);
-    if (wsp_home_has_guests(local)) /* they know nothing of the following */
-        return host.Intercomm_create(local, local_leader, bridge, remote_leader, tag, newintercomm);
     int code = open_call(&call);
     if (code)
         return code;
-    code = meet(&call, check_bridge(&call));
+    if (wsp_home_has_guests(local)) /* they know nothing of the following */
+        code = call.is_leader && wsp_comm_of(bridge) ? MPI_ERR_UNSUPPORTED_OPERATION : MET_GUESTS;
+    else
+        code = meet(&call, check_bridge(&call));
+    if (code == MET_GUESTS && !call.comm)
+        return host.Intercomm_create(local, local_leader, bridge, remote_leader, tag, newintercomm);
+    if (code == MET_GUESTS || code == MPI_ERR_UNSUPPORTED_OPERATION)
+        return wsp_refuse("MPI_Intercomm_create", call.comm ? local : bridge);
     if (!code)
         code = members_of(&call, &sides.own);
     if (!code)

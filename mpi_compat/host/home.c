@@ -32,12 +32,36 @@ static bool are_guests(int (*group_of)(MPI_Comm, MPI_Group *), MPI_Comm comm)
     return err == MPI_ERR_GROUP;
 }
 
+/* Outside of a job of several sites we are asked for little, and know of no guests. */
+static bool are_all_of_world(MPI_Comm comm)
+{
+    MPI_Group members, world;
+    int n = 0, *ranks = NULL;
+    bool are_all = host.Comm_group(comm, &members) == MPI_SUCCESS;
+    if (!are_all)
+        return true; /* the host says what is wrong */
+    host.Comm_group(MPI_COMM_WORLD, &world);
+    host.Group_size(members, &n);
+    ranks = malloc(2 * ((size_t)n + 1) * sizeof *ranks);
+    for (int i = 0; ranks && i < n; i++)
+        ranks[i] = i;
+    are_all = ranks && !host.Group_translate_ranks(members, n, ranks, world, ranks + n);
+    for (int i = 0; are_all && i < n; i++)
+        are_all = ranks[n + i] != MPI_UNDEFINED;
+    free(ranks);
+    host.Group_free(&members);
+    host.Group_free(&world);
+    return are_all;
+}
+
 bool wsp_home_has_guests(MPI_Comm comm)
 {
     /* Guests come by an intercommunicator; in others they are only when these were merged. */
     static atomic_bool is_possible;
     if (comm == MPI_COMM_NULL || wsp_comm_of(comm))
         return false;
+    if (!wsp_job.is_wide)
+        return !are_all_of_world(comm);
     bool inter = is_inter(comm);
     if (!inter && !atomic_load_explicit(&is_possible, memory_order_relaxed))
         return false;
@@ -72,12 +96,13 @@ bool wsp_home_are_large(MPI_Comm comm, const int counts[], MPI_Datatype datatype
     return sum > 0 && is_large(sum, datatype);
 }
 
-/* Open MPI's libnbc makes room for operands that begin at the address of their first element, and
- * some of its algorithms put others there, too. */
+/* Open MPI's libnbc makes room for operands that begin at the address of their first element and go
+ * upwards from there, and some of its algorithms put others there, too. */
 bool wsp_home_can_reduce(MPI_Datatype datatype)
 {
     struct wsp_layout layout;
-    return wsp_type_describe(datatype, &layout) != MPI_SUCCESS || layout.true_lb == 0;
+    return wsp_type_describe(datatype, &layout) != MPI_SUCCESS ||
+           (layout.true_lb == 0 && layout.extent >= 0);
 }
 
 int wsp_home_enter(MPI_Comm comm)

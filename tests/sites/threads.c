@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MPI_THREAD_MULTIPLE: several threads of each rank exchange messages and run collectives at once,
  * each on a communicator of its own, and all together on one by tags; and each makes
- * intercommunicators, whose leaders are not those of the others.
+ * intercommunicators, whose leaders are not those of the others. A communicator is freed while its
+ * delete callback waits for another thread's call.
  *
  *     threads [ROUNDS] */
 #include <mpi.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +102,50 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* What a delete callback and another thread have to do with each other. */
+static struct {
+    MPI_Comm doomed, other;
+    atomic_bool is_called, is_answered;
+} quarrel;
+
+/* As if it waited for a lock that the other thread holds. */
+static int wait_for_other(MPI_Comm comm, int keyval, void *value, void *extra)
+{
+    int n = 0;
+    (void)keyval, (void)value, (void)extra;
+    MPI_Comm_size(comm, &n);
+    atomic_store(&quarrel.is_called, true);
+    while (!atomic_load(&quarrel.is_answered))
+        usleep(100);
+    return n == size ? MPI_SUCCESS : MPI_ERR_OTHER;
+}
+
+static void *answer(void *nothing)
+{
+    int n = 0;
+    while (!atomic_load(&quarrel.is_called))
+        usleep(100);
+    MPI_Comm_size(quarrel.other, &n);
+    atomic_store(&quarrel.is_answered, n == size);
+    return nothing;
+}
+
+static void free_beside_another(void)
+{
+    int keyval;
+    pthread_t thread;
+    MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, wait_for_other, &keyval, NULL);
+    MPI_Comm_dup(MPI_COMM_WORLD, &quarrel.doomed);
+    MPI_Comm_dup(MPI_COMM_WORLD, &quarrel.other);
+    MPI_Comm_set_attr(quarrel.doomed, keyval, &quarrel);
+    if (pthread_create(&thread, NULL, answer, NULL) != 0)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    MPI_Comm_free(&quarrel.doomed);
+    pthread_join(thread, NULL);
+    MPI_Comm_free(&quarrel.other);
+    MPI_Comm_free_keyval(&keyval);
+}
+
 int main(int argc, char **argv)
 {
     struct worker workers[N_THREADS];
@@ -129,6 +176,7 @@ int main(int argc, char **argv)
         MPI_Comm_free(&workers[i].own);
     }
     MPI_Comm_free(&shared);
+    free_beside_another();
     if (rank == 0)
         printf("threads: %d ranks, %d threads each, %d rounds: right\n", size, N_THREADS, n_rounds);
     MPI_Finalize();
