@@ -7,7 +7,6 @@
 
 #include "coll/allgather.h"
 #include "coll/inter.h"
-#include "host/error.h"
 #include "host/host.h"
 #include "wide.h"
 
@@ -207,10 +206,10 @@ static int start(struct wsp_given given, struct wsp_blocks in, MPI_Comm handle,
         return wsp_inter_allgather(given.buffer, given.count, given.type, in, comm, request);
     int err = check(&given, &in, comm);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct wsp_allgather *g = make(&given, &in, comm);
     if (!g)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     if (request)
         err = wsp_schedule_keep_type(&g->s, in.type);
     if (request && err == MPI_SUCCESS)

@@ -3,7 +3,6 @@
  * lengths; leaders exchange one bundle for each pair of sites, all at once, and hand out. */
 #include "coll/alltoall.h"
 
-#include "host/error.h"
 #include "wide.h"
 
 #include <stdlib.h>
@@ -81,8 +80,7 @@ static int pack_far(struct wsp_alltoall *a)
             a->n_arrived += wsp_block_of_rank(&a->in, a->s.comm, rank).length;
         }
     a->mine.bytes = malloc(a->n_mine + 1);
-    a->arrived = malloc(a->n_arrived + 1);
-    if (!a->mine.lengths || !a->mine.bytes || !a->arrived)
+    if (!a->mine.lengths || !a->mine.bytes)
         return MPI_ERR_NO_MEM;
     char *to = a->mine.bytes;
     for (int p = 0; p < comm->n_parts; p++)
@@ -96,6 +94,16 @@ static int pack_far(struct wsp_alltoall *a)
     return err;
 }
 
+/* What the leader hands this rank. */
+static int expect_far(struct wsp_alltoall *a)
+{
+    uint64_t length = (uint64_t)wsp_alltoall_head(a) * sizeof(uint64_t) + a->n_arrived;
+    if (wsp_alltoall_is_even(a) && a->n_arrived == 0)
+        return MPI_SUCCESS;
+    a->arrived = malloc(length);
+    return a->arrived ? wsp_phase_receive_bytes(&a->s, 0, a->arrived, length) : MPI_ERR_NO_MEM;
+}
+
 static int give_far(struct wsp_alltoall *a)
 {
     struct wsp_schedule *s = &a->s;
@@ -105,9 +113,7 @@ static int give_far(struct wsp_alltoall *a)
     err = wsp_phase_send_bytes(s, 0, a->mine.lengths, (uint64_t)a->n_far * sizeof(uint64_t));
     if (err == MPI_SUCCESS && a->n_mine > 0)
         err = wsp_phase_send_bytes(s, 0, a->mine.bytes, a->n_mine);
-    if (err == MPI_SUCCESS && a->n_arrived > 0)
-        err = wsp_phase_receive_bytes(s, 0, a->arrived, a->n_arrived);
-    return err;
+    return err == MPI_SUCCESS ? expect_far(a) : err;
 }
 
 static int begin(struct wsp_schedule *s)
@@ -121,17 +127,29 @@ static int begin(struct wsp_schedule *s)
     return err == MPI_SUCCESS ? give_far(a) : err;
 }
 
+/* Blocks are as long as their givers say: what is longer than is expected, or shorter, must not end
+ * up in the place of another. */
 static int place_far(struct wsp_schedule *s)
 {
     struct wsp_alltoall *a = (struct wsp_alltoall *)s;
     const struct wsp_comm *comm = s->comm;
-    const char *from = a->arrived;
+    const uint64_t *told = (const uint64_t *)a->arrived;
+    bool is_even = wsp_alltoall_is_even(a);
     int err = s->err;
+    if (err != MPI_SUCCESS || !told)
+        return err;
+    if (told[0] >= WSP_ALLTOALL_FAILED - WSP_ALLTOALL_CODES_MAX)
+        return (int)(WSP_ALLTOALL_FAILED - told[0]);
+    const char *from = (const char *)(told + wsp_alltoall_head(a));
     for (int p = 0; p < comm->n_parts; p++)
         for (int i = 0; p != comm->part && err == MPI_SUCCESS && i < comm->parts[p].n_ranks; i++) {
             struct wsp_block block = wsp_block_of_rank(&a->in, a->s.comm, comm->parts[p].ranks[i]);
-            err = wsp_type_unpack(from, block.length, block.base, block.count, block.type);
-            from += block.length;
+            uint64_t length = is_even ? block.length : *told++;
+            if (length == block.length)
+                err = wsp_type_unpack(from, length, block.base, block.count, block.type);
+            else
+                err = length > block.length ? MPI_ERR_TRUNCATE : MPI_ERR_COUNT;
+            from += length;
         }
     return err;
 }
@@ -152,7 +170,8 @@ static void close_alltoall(struct wsp_schedule *s)
     free(a->staged_offset);
     free(a->mine.lengths);
     free(a->mine.bytes);
-    free(a->arrived);
+    if (!a->given)
+        free(a->arrived);
 }
 
 static int check(const struct wsp_blocks *out, const struct wsp_blocks *in,
@@ -170,10 +189,10 @@ static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, M
     struct wsp_comm *comm = wsp_comm_of(handle);
     int err = check(&out, &in, comm);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct wsp_alltoall *a = wsp_schedule_new(sizeof *a, comm, steps, close_alltoall);
     if (!a)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     a->out = out;
     a->in = in;
     if (request)

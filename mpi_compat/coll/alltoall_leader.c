@@ -24,11 +24,14 @@ static int n_pairs(const struct wsp_alltoall *a, int p)
     return n_here(a) * a->s.comm->parts[p].n_ranks;
 }
 
-/* Where every block is of the same size, nobody need tell its length. Between two groups those
- * inside a group are empty. */
-static bool is_even(const struct wsp_alltoall *a)
+bool wsp_alltoall_is_even(const struct wsp_alltoall *a)
 {
     return a->in.is_even && !a->s.comm->inter;
+}
+
+int wsp_alltoall_head(const struct wsp_alltoall *a)
+{
+    return wsp_alltoall_is_even(a) ? 1 : a->n_far;
 }
 
 int wsp_alltoall_ask(struct wsp_alltoall *a)
@@ -54,7 +57,7 @@ int wsp_alltoall_ask(struct wsp_alltoall *a)
 int wsp_alltoall_collect(struct wsp_schedule *s)
 {
     struct wsp_alltoall *a = (struct wsp_alltoall *)s;
-    int err = s->err;
+    int err = MPI_SUCCESS;
     for (int i = 1; a->given && err == MPI_SUCCESS && i < n_here(a); i++) {
         uint64_t length = sum(a->given[i].lengths, a->n_far);
         a->given[i].bytes = malloc(length + 1);
@@ -98,7 +101,7 @@ static int tell_site(struct wsp_alltoall *a, int p)
     a->got[p].lengths = lengths;
     if (!lengths)
         return MPI_ERR_NO_MEM;
-    if (is_even(a)) {
+    if (wsp_alltoall_is_even(a)) {
         for (int i = 0; i < n; i++)
             lengths[i] = wsp_block_of(&a->in, 0).length;
     } else {
@@ -113,7 +116,7 @@ static int tell_site(struct wsp_alltoall *a, int p)
 int wsp_alltoall_tell(struct wsp_schedule *s)
 {
     struct wsp_alltoall *a = (struct wsp_alltoall *)s;
-    if (!a->given || s->err != MPI_SUCCESS)
+    if (!a->given)
         return MPI_SUCCESS;
     int first = 0, err = wsp_schedule_open_exchange(s, 4 * s->comm->n_parts);
     for (int p = 0; err == MPI_SUCCESS && p < s->comm->n_parts; p++) {
@@ -132,9 +135,10 @@ int wsp_alltoall_tell(struct wsp_schedule *s)
 int wsp_alltoall_receive(struct wsp_schedule *s)
 {
     struct wsp_alltoall *a = (struct wsp_alltoall *)s;
-    if (!a->given || s->err != MPI_SUCCESS)
+    int err = MPI_SUCCESS;
+    if (!a->given)
         return MPI_SUCCESS;
-    int err = wsp_exchange_arrival_error(&s->exchange);
+    s->awaits_arrivals = true;
     for (int p = 0; err == MPI_SUCCESS && p < s->comm->n_parts; p++) {
         if (p == s->comm->part)
             continue;
@@ -148,10 +152,12 @@ int wsp_alltoall_receive(struct wsp_schedule *s)
     return err;
 }
 
-/* Bytes for home rank j; adds them to `to` unless it is NULL. */
-static uint64_t pick(const struct wsp_alltoall *a, int j, char *to)
+/* Bytes for home rank j; puts them, and before that their lengths in the head, unless `to` is NULL.
+ */
+static uint64_t pick(const struct wsp_alltoall *a, int j, uint64_t *head, char *to)
 {
     uint64_t total = 0;
+    int n = 0;
     for (int p = 0; p < a->s.comm->n_parts; p++) {
         const char *from = a->got[p].bytes;
         for (int k = 0; p != a->s.comm->part && k < n_pairs(a, p); k++) {
@@ -159,6 +165,8 @@ static uint64_t pick(const struct wsp_alltoall *a, int j, char *to)
             if (k % n_here(a) == j) {
                 if (to)
                     memcpy(to + total, from, length);
+                if (to && !wsp_alltoall_is_even(a))
+                    head[n++] = length;
                 total += length;
             }
             from += length;
@@ -167,25 +175,39 @@ static uint64_t pick(const struct wsp_alltoall *a, int j, char *to)
     return total;
 }
 
+/* What home rank j is handed, malloc'ed: the bytes, or that there are none because of `failure`. */
+static char *piece_for(const struct wsp_alltoall *a, int j, int failure, uint64_t *length)
+{
+    uint64_t head_length = (uint64_t)wsp_alltoall_head(a) * sizeof(uint64_t);
+    *length = head_length + (failure ? 0 : pick(a, j, NULL, NULL));
+    char *piece = malloc(*length);
+    if (!piece)
+        return NULL;
+    memset(piece, 0, head_length);
+    if (failure)
+        *(uint64_t *)piece = WSP_ALLTOALL_FAILED - (uint64_t)failure;
+    else
+        pick(a, j, (uint64_t *)piece, piece + head_length);
+    return piece;
+}
+
 int wsp_alltoall_hand_out(struct wsp_schedule *s)
 {
     struct wsp_alltoall *a = (struct wsp_alltoall *)s;
-    int err = s->err;
-    if (!a->given || err != MPI_SUCCESS)
+    if (!a->given)
         return MPI_SUCCESS;
-    if (pick(a, 0, NULL) != a->n_arrived)
-        return MPI_ERR_COUNT;
-    pick(a, 0, a->arrived);
-    for (int j = 1; err == MPI_SUCCESS && j < n_here(a); j++) {
-        uint64_t length = pick(a, j, NULL);
-        if (length == 0)
-            continue;
-        a->handed[j] = malloc(length);
+    int failure = wsp_exchange_arrival_error(&s->exchange), err = failure;
+    if (wsp_alltoall_is_even(a) && a->n_arrived == 0)
+        return err; /* nobody waits */
+    for (int j = 0; j < n_here(a); j++) {
+        uint64_t length;
+        a->handed[j] = piece_for(a, j, failure, &length);
         if (!a->handed[j])
             return MPI_ERR_NO_MEM;
-        pick(a, j, a->handed[j]);
-        err = wsp_phase_send_bytes(s, j, a->handed[j], length);
+        int code = j > 0 ? wsp_phase_send_bytes(s, j, a->handed[j], length) : MPI_SUCCESS;
+        err = err == MPI_SUCCESS ? code : err;
     }
+    a->arrived = a->handed[0];
     return err;
 }
 

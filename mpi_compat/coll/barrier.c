@@ -4,7 +4,6 @@
 #include "coll/coll.h"
 
 #include "coll/phase.h"
-#include "host/error.h"
 #include "wide.h"
 
 static int tell_leaders(struct wsp_schedule *s)
@@ -33,7 +32,7 @@ static const struct wsp_step steps[] = {
 static int start(struct wsp_comm *comm, MPI_Request *request)
 {
     struct wsp_schedule *s = wsp_schedule_new(sizeof *s, comm, steps, NULL);
-    return s ? wsp_schedule_run(s, request) : wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+    return s ? wsp_schedule_run(s, request) : wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
 }
 
 int wsp_coll_barrier(struct wsp_comm *comm)

@@ -3,7 +3,6 @@
  * the root's own from the root. */
 #include "coll/inter.h"
 #include "coll/phase.h"
-#include "host/error.h"
 #include "wide.h"
 
 struct bcast {
@@ -63,10 +62,10 @@ static int start(void *buffer, int count, MPI_Datatype datatype, int root, MPI_C
     if (err == MPI_SUCCESS)
         err = buffer == MPI_IN_PLACE ? MPI_ERR_ARG : wsp_coll_check_root(comm, root);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct bcast *b = wsp_schedule_new(sizeof *b, comm, steps, close_bcast);
     if (!b)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     b->root = root;
     b->home_root = comm->home[root] >= 0 ? comm->home[root] : 0;
     b->s.err = wsp_operand_open(&b->operand, buffer, count, datatype);

@@ -5,7 +5,6 @@
  * root knows all of them, and a leader is told its ranks' lengths first. */
 #include "coll/inter.h"
 #include "coll/phase.h"
-#include "host/error.h"
 #include "wide.h"
 
 #include <stdlib.h>
@@ -305,10 +304,10 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     }
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct gather *g = make(a, comm, &layout);
     if (!g)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     if (request)
         g->s.err = keep_types(g);
     return wsp_schedule_run(&g->s, request);

@@ -2,8 +2,6 @@
 /* The root sends once to the head of each site of the other group; they spread it. */
 #include "coll/inter.h"
 
-#include "host/error.h"
-
 struct bcast {
     struct wsp_schedule s;
     struct wsp_role role;
@@ -54,11 +52,11 @@ int wsp_inter_bcast(void *buffer, int count, MPI_Datatype type, int root, struct
         err = buffer == MPI_IN_PLACE ? MPI_ERR_ARG
                                      : wsp_coll_check_buffer(buffer, count, type, &layout);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     bool is_idle = role.is_away || layout.size * (uint64_t)count == 0;
     struct bcast *b = wsp_inter_new(sizeof *b, comm, is_idle ? NULL : steps, close_bcast);
     if (!b)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     b->role = role;
     if (!is_idle)
         err = wsp_operand_open(&b->operand, buffer, count, type);

@@ -4,8 +4,6 @@
  * each site of the other group, where the amounts are known. */
 #include "coll/inter.h"
 
-#include "host/error.h"
-
 #include <stdlib.h>
 
 struct gather {
@@ -180,11 +178,11 @@ static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *
     bool gives = !role || role->root >= 0, takes = !role || role->is_root;
     int err = check(a, comm, gives, takes);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     const struct wsp_step *steps = !role ? to_all : role->is_away ? NULL : to_root;
     struct gather *g = wsp_inter_new(sizeof *g, comm, steps, close_gather);
     if (!g)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     g->gives = gives;
     g->takes = takes;
     g->is_to_all = !role;
@@ -204,7 +202,7 @@ int wsp_inter_gather(const void *sendbuf, int sendcount, MPI_Datatype sendtype,
     struct wsp_role role;
     int err = wsp_inter_role(comm, root, &role);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     return start(&(struct arguments){sendbuf, sendcount, sendtype, in, &role}, comm, request);
 }
 

@@ -5,7 +5,6 @@
  * not commute, and the ranks of the sites lie between each other. */
 #include "coll/inter.h"
 #include "coll/operation.h"
-#include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
 
@@ -242,11 +241,11 @@ static int start(const struct wsp_inter_operands *o, const struct wsp_role *role
     bool is_away = role && role->is_away;
     int err = is_away ? MPI_SUCCESS : check(o, &plan, &plan.n_bytes);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     const struct wsp_step *steps = plan.n_bytes == 0 ? NULL : role ? to_root : to_all;
     struct reduction *r = wsp_inter_new(sizeof *r, comm, steps, close_reduction);
     if (!r)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     r->o = *o;
     r->o.op = is_away ? MPI_OP_NULL : o->op;
     r->gives = plan.gives;
@@ -265,7 +264,7 @@ int wsp_inter_reduce(const struct wsp_inter_operands *operands, int root, struct
     struct wsp_role role;
     int err = wsp_inter_role(comm, root, &role);
     return err == MPI_SUCCESS ? start(operands, &role, comm, request)
-                              : wsp_raise(comm->handle, err);
+                              : wsp_schedule_refuse(comm, err);
 }
 
 int wsp_inter_allreduce(const struct wsp_inter_operands *operands, struct wsp_comm *comm,
@@ -278,11 +277,11 @@ int wsp_inter_allreduce(const struct wsp_inter_operands *operands, struct wsp_co
     int64_t sum = o.counts ? 0 : (int64_t)o.count * n;
     for (int i = 0; o.counts && i < n; i++) {
         if (o.counts[i] < 0)
-            return wsp_raise(comm->handle, MPI_ERR_COUNT);
+            return wsp_schedule_refuse(comm, MPI_ERR_COUNT);
         sum += o.counts[i];
     }
     if (o.sendbuf == MPI_IN_PLACE || sum > INT32_MAX)
-        return wsp_raise(comm->handle, MPI_ERR_ARG);
+        return wsp_schedule_refuse(comm, MPI_ERR_ARG);
     o.count = (int)sum;
     return start(&o, NULL, comm, request);
 }

@@ -4,8 +4,6 @@
  * hands out. */
 #include "coll/inter.h"
 
-#include "host/error.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,10 +149,10 @@ int wsp_inter_scatter(struct wsp_blocks out, void *recvbuf, int recvcount, MPI_D
     if (err == MPI_SUCCESS)
         err = check(comm, &out, &in, &role);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct scatter *g = wsp_inter_new(sizeof *g, comm, role.is_away ? NULL : steps, close_scatter);
     if (!g)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     g->role = role;
     g->is_even = out.is_even;
     g->out = out;

@@ -4,7 +4,6 @@
  * Several messages between two ranks keep their order, which tells them apart. */
 #include "coll/blocks.h"
 #include "coll/phase.h"
-#include "host/error.h"
 #include "topo/topo.h"
 #include "wide.h"
 
@@ -113,7 +112,7 @@ static int start(struct wsp_blocks out, struct wsp_blocks in, MPI_Comm handle, M
         err == MPI_SUCCESS ? wsp_schedule_new(sizeof *x, comm, steps, close_exchange) : NULL;
     if (!x) {
         free(who.memory);
-        return wsp_raise(handle, err == MPI_SUCCESS ? MPI_ERR_NO_MEM : err);
+        return wsp_schedule_refuse(comm, err == MPI_SUCCESS ? MPI_ERR_NO_MEM : err);
     }
     x->who = who;
     x->out = out;

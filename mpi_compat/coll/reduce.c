@@ -212,6 +212,13 @@ struct arguments {
     int root;
 };
 
+/* Only the root can see this mistake. The others are on their way, and the host's calls must meet
+ * theirs: so the root does as if it had said MPI_IN_PLACE, and then tells. */
+static bool has_alias(const struct arguments *a, const struct wsp_comm *comm)
+{
+    return a->root == comm->rank && a->sendbuf == a->recvbuf && a->recvbuf != MPI_IN_PLACE;
+}
+
 static int check(const struct arguments *a, const struct wsp_comm *comm, struct wsp_layout *layout)
 {
     bool has_recvbuf = a->root < 0 || a->root == comm->rank;
@@ -219,8 +226,7 @@ static int check(const struct arguments *a, const struct wsp_comm *comm, struct 
     int err = wsp_coll_check_op(a->count, a->type, a->op);
     if (err == MPI_SUCCESS && has_recvbuf && a->recvbuf == MPI_IN_PLACE)
         err = a->root < 0 ? MPI_ERR_BUFFER : MPI_ERR_ARG;
-    if (err == MPI_SUCCESS &&
-        (has_recvbuf ? a->root >= 0 && a->sendbuf == a->recvbuf : a->sendbuf == MPI_IN_PLACE))
+    if (err == MPI_SUCCESS && !has_recvbuf && a->sendbuf == MPI_IN_PLACE)
         err = MPI_ERR_ARG;
     if (err == MPI_SUCCESS)
         err = wsp_coll_check_buffer(operand, a->count, a->type, layout);
@@ -263,12 +269,12 @@ static int start(const struct arguments *a, struct wsp_comm *comm, MPI_Request *
         return wsp_inter_allreduce(&operands, comm, request);
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
-        return wsp_raise(comm->handle, err);
+        return wsp_schedule_refuse(comm, err);
     uint64_t n_bytes = layout.size * (uint64_t)a->count;
     struct wsp_reduction *r =
         wsp_schedule_new(sizeof *r, comm, choose_steps(a, comm, n_bytes), wsp_reduction_close);
     if (!r)
-        return wsp_raise(comm->handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     r->sendbuf = a->sendbuf;
     r->recvbuf = a->recvbuf;
     r->count = r->share = a->count;
@@ -290,10 +296,17 @@ static int start_rooted(const struct arguments *a, MPI_Comm handle, MPI_Request 
     struct wsp_inter_operands operands = operands_of(a);
     if (comm->inter)
         return wsp_inter_reduce(&operands, a->root, comm, request);
-    if (wsp_coll_check_root(comm, a->root) == MPI_SUCCESS)
+    int err = wsp_coll_check_root(comm, a->root);
+    if (err == MPI_SUCCESS && has_alias(a, comm)) {
+        struct arguments in_place = *a;
+        in_place.sendbuf = MPI_IN_PLACE;
+        err = start(&in_place, comm, NULL);
+        return err == MPI_SUCCESS ? wsp_raise(handle, MPI_ERR_ARG) : err;
+    }
+    if (err == MPI_SUCCESS)
         return start(a, comm, request);
-    int err = check(a, comm, &layout);
-    return wsp_raise(handle, err == MPI_SUCCESS ? MPI_ERR_ROOT : err);
+    err = check(a, comm, &layout);
+    return wsp_schedule_refuse(comm, err == MPI_SUCCESS ? MPI_ERR_ROOT : err);
 }
 
 /* The same buffer twice is wrong, but the host does as if it had been told MPI_IN_PLACE. */

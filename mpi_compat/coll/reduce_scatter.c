@@ -5,7 +5,6 @@
 #include "coll/reduce.h"
 
 #include "coll/operation.h"
-#include "host/error.h"
 #include "wide.h"
 
 #include <limits.h>
@@ -202,12 +201,12 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     if (err == MPI_SUCCESS)
         err = lay_out(a, comm->size, &starts);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     err = check(a, starts[comm->size], starts[comm->rank + 1] - starts[comm->rank], &layout);
     struct wsp_reduction *r = err == MPI_SUCCESS ? make(a, comm, starts, &layout) : NULL;
     if (!r) {
         free(starts);
-        return wsp_raise(handle, err == MPI_SUCCESS ? MPI_ERR_NO_MEM : err);
+        return wsp_schedule_refuse(comm, err == MPI_SUCCESS ? MPI_ERR_NO_MEM : err);
     }
     if (request)
         r->s.err = wsp_schedule_keep_type(&r->s, a->type);
@@ -216,7 +215,8 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
 
 static int start_uneven(const struct arguments *a, MPI_Comm handle, MPI_Request *request)
 {
-    return a->counts ? start(a, handle, request) : wsp_raise(handle, MPI_ERR_COUNT);
+    return a->counts ? start(a, handle, request)
+                     : wsp_schedule_refuse(wsp_comm_of(handle), MPI_ERR_COUNT);
 }
 
 int wide_Reduce_scatter(const void *sendbuf, void *recvbuf, const int recvcounts[],

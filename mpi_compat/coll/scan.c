@@ -6,7 +6,6 @@
 #include "coll/allgather.h"
 
 #include "coll/operation.h"
-#include "host/error.h"
 #include "host/home.h"
 #include "host/host.h"
 #include "wide.h"
@@ -219,12 +218,12 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     struct wsp_layout layout;
     int err = comm->inter ? MPI_ERR_COMM : check(a, &layout);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     bool by_site = wsp_coll_parts_are_runs(comm) && wsp_home_can_reduce(a->type);
     const struct wsp_step *steps = by_site ? by_sites : by_ranks;
     struct scan *scan = wsp_schedule_new(sizeof *scan, comm, steps, close_scan);
     if (!scan)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     scan->a = *a;
     scan->block = layout.size * (uint64_t)a->count;
     scan->g.given = (struct wsp_given){operand_of(scan), a->count, a->type};

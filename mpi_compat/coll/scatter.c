@@ -4,7 +4,6 @@
  * lengths go ahead of the bundle, at the same time. */
 #include "coll/inter.h"
 #include "coll/phase.h"
-#include "host/error.h"
 #include "wide.h"
 
 #include <stdlib.h>
@@ -238,10 +237,10 @@ static int start(const struct arguments *a, MPI_Comm handle, MPI_Request *reques
     }
     int err = check(a, comm, &layout);
     if (err != MPI_SUCCESS)
-        return wsp_raise(handle, err);
+        return wsp_schedule_refuse(comm, err);
     struct scatter *g = wsp_schedule_new(sizeof *g, comm, steps, close_scatter);
     if (!g)
-        return wsp_raise(handle, MPI_ERR_NO_MEM);
+        return wsp_schedule_refuse(comm, MPI_ERR_NO_MEM);
     g->s.tells_errors = true;
     g->a = *a;
     g->layout = layout;
