@@ -73,6 +73,10 @@ static void on_came(void *user, uint32_t rank)
 {
     struct wsp_door *door = user;
     struct wsp_path *path = door->paths[rank];
+    if (!path && door->link->is_open_door && !door->link->takes_new) {
+        wsp_peer_doom(door->link->peers[rank], WSP_ERR_CLOSED); /* nobody accepts any more */
+        return;
+    }
     if (!path && (path = wsp_door_add(door, rank)))
         wsp_list_push_back(&door->waiting, &path->node);
     if (path)

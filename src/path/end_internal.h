@@ -271,9 +271,11 @@ struct wsp_end {
     /* time */
     uint64_t now_ns; /* of the latest call */
     uint64_t opened_ns, heard_ns, tick_at_ns;
+    uint64_t acked_ns; /* a segment was last acknowledged, or the first of those under way cut */
     uint64_t damage_since_ns;
     unsigned n_damaged;
-    bool was_up; /* had a stream at some time */
+    bool was_up;   /* had a stream at some time */
+    bool is_stuck; /* no segment gets through, and that was said */
 
     struct wsp_end_stats stats;
 };

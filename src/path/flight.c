@@ -37,6 +37,8 @@ struct wsp_seg *wsp_seg_new(struct wsp_end *end, struct wsp_tx *tx, uint64_t len
     struct wsp_seg *seg = wsp_spares_take_zeroed(end->config.spares, sizeof *seg);
     if (!seg)
         return NULL;
+    if (end->unacked_segment == end->next_segment)
+        end->acked_ns = end->now_ns;
     seg->tx = tx;
     seg->number = end->next_segment++;
     seg->offset = tx->cut;
@@ -154,6 +156,7 @@ static void acknowledge_one(struct wsp_end *end, uint64_t number, uint64_t now_n
     struct wsp_seg *seg = *place_of(end, number);
     if (!seg)
         return;
+    end->acked_ns = now_ns;
     struct wsp_tx *tx = seg->tx;
     if (seg->slot >= 0) {
         struct wsp_slot *slot = end->slots[seg->slot];

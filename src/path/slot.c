@@ -178,7 +178,8 @@ wsp_err wsp_end_stream_up(struct wsp_end *end, unsigned index, const struct wsp_
     end->stats.streams_opened++;
     wsp_purse_hear(&end->purse, birth->credit_epoch, birth->credit_limit);
     if (end->n_theirs == 0)
-        end->n_theirs = birth->n_streams;
+        end->n_theirs =
+            birth->n_streams < end->config.streams_max ? birth->n_streams : end->config.streams_max;
     if (wsp_seg_acknowledge(end, birth->received, NULL, 0, now_ns)) {
         wsp_end_fail(end, WSP_ERR_PROTOCOL);
         return WSP_ERR_PROTOCOL;

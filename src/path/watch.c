@@ -2,6 +2,8 @@
 /* Time: what is due, which stream is suspect, and when the other side is given up. */
 #include "path/end_internal.h"
 
+#include "base/log.h"
+
 /* An unanswered ping alone holds nothing up: a peer that has no processor gets some time more. */
 #define PING_GRACE_NS (2 * WSP_SUSPECT_NS)
 /* Of the patience, for a stream on which bytes still get through. */
@@ -163,6 +165,22 @@ static bool is_given_up(const struct wsp_end *end, uint64_t now_ns)
     return now_ns - end->heard_ns > end->config.outage_ns;
 }
 
+/* Connections come up and pings are answered, but no segment arrives, on whatever stream. */
+static void look_for_hole(struct wsp_end *end, uint64_t now_ns)
+{
+    bool is_waiting = end->unacked_segment != end->next_segment;
+    if (!is_waiting || now_ns - end->acked_ns <= end->config.outage_ns) {
+        end->is_stuck = false;
+        return;
+    }
+    if (!end->is_stuck && !end->config.hold_timers)
+        wsp_warn("path to rank %u: nothing large has got through for %llu s, though small packets "
+                 "do; does the network between drop large ones (look at the MTU at both ends)?",
+                 end->config.remote_rank,
+                 (unsigned long long)((now_ns - end->acked_ns) / WSP_NS_PER_S));
+    end->is_stuck = true;
+}
+
 /* Busy pairs get what credit there is; that of idle ones goes back to a budget that runs short. */
 static void tend_credit(struct wsp_end *end, uint64_t now_ns)
 {
@@ -214,6 +232,7 @@ void wsp_end_tick(struct wsp_end *end, uint64_t now_ns)
         wsp_end_fail(end, WSP_ERR_OUTAGE);
         return;
     }
+    look_for_hole(end, now_ns);
     arm_next(end, now_ns);
     for (unsigned i = 0; i < end->n_slots; i++)
         tend_slot(end, i, now_ns);
@@ -243,6 +262,7 @@ void wsp_end_resume(struct wsp_end *end, uint64_t now_ns)
     uint64_t pause_ns = now_ns - end->tick_at_ns;
     shift(&end->heard_ns, pause_ns, now_ns);
     shift(&end->opened_ns, pause_ns, now_ns);
+    shift(&end->acked_ns, pause_ns, now_ns);
     for (unsigned i = 0; i < end->n_slots; i++) {
         struct wsp_slot *slot = end->slots[i];
         shift(&slot->progress_ns, pause_ns, now_ns);

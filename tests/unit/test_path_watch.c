@@ -3,7 +3,12 @@
 #include "two_ends.h"
 #include "unit.h"
 
-#define STEP_NS (100 * WSP_NS_PER_MS)
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STEP_NS   (100 * WSP_NS_PER_MS)
+#define OUTAGE_NS (30 * WSP_NS_PER_S) /* as in two_ends.c */
 
 /* A message of which nothing arrives, on the one stream that is up. */
 static void begin_to_send(struct wsp_out *out)
@@ -105,6 +110,43 @@ START_TEST(patience_grows_until_a_segment_arrives)
 }
 END_TEST
 
+/* Lines on standard error while this long passes, in which whatever connection is asked for comes
+ * up, and small frames pass but the message does not. */
+static unsigned lines_said(uint64_t ns)
+{
+    char text[4096];
+    unsigned n = 0;
+    FILE *said = tmpfile();
+    int before = dup(STDERR_FILENO);
+    dup2(fileno(said), STDERR_FILENO);
+    for (uint64_t passed = 0; passed < ns; passed += STEP_NS) {
+        uint32_t wanted = parties[0].wanted[0];
+        ends_pass(STEP_NS);
+        if (parties[0].wanted[0] != wanted)
+            ends_join(0, parties[0].wanted[0], true);
+        for (int i = 0; i < 4; i++)
+            carry_all_but_the_message(i % 2);
+    }
+    dup2(before, STDERR_FILENO);
+    close(before);
+    rewind(said);
+    while (fgets(text, sizeof text, said))
+        n += strstr(text, "nothing large has got through") != NULL;
+    fclose(said);
+    return n;
+}
+
+START_TEST(a_way_on_which_nothing_large_gets_through_is_told_of_once)
+{
+    struct wsp_out out;
+    begin_to_send(&out);
+    ck_assert_uint_eq(lines_said(OUTAGE_NS / 2), 0);
+    ck_assert_uint_eq(lines_said(4 * OUTAGE_NS), 1);
+    ck_assert_uint_eq(parties[0].n_lost, 0);
+    ends_teardown();
+}
+END_TEST
+
 /* A header came, and its payload takes longer than an outage may. */
 START_TEST(bytes_of_a_payload_are_a_sign_of_life)
 {
@@ -131,5 +173,6 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_slow_stream_that_stops_is_replaced);
     tcase_add_test(cases, a_slow_stream_beside_another_is_taken_over_in_time);
     tcase_add_test(cases, patience_grows_until_a_segment_arrives);
+    tcase_add_test(cases, a_way_on_which_nothing_large_gets_through_is_told_of_once);
     tcase_add_test(cases, bytes_of_a_payload_are_a_sign_of_life);
 }
