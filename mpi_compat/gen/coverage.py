@@ -17,8 +17,10 @@ MEANINGS = {
     'works': 'Widespan does it, with the meaning that MPI gives it',
     'host': "needs nothing of another site: the host MPI's own answer is right",
     'home only': 'on a window or file, which exists inside one site only',
-    'refused': 'the communicator\'s error handler gets `MPI_ERR_UNSUPPORTED_OPERATION`, and one line '
-               'names the function, the communicator and its sites',
+    'refused': 'the error handler that MPI has for it (for `MPI_File_open` that of '
+               '`MPI_FILE_NULL`, for `MPI_Win_post` and `MPI_Win_start` that of the window, else '
+               'that of the communicator) gets `MPI_ERR_UNSUPPORTED_OPERATION`, and one line, the '
+               'first time, names the function and what spans sites',
 }
 
 

@@ -30,16 +30,18 @@ enum wsp_opt_kind {
       "largest piece of a message that travels whole on one stream; auto: 32K to 256K by its "     \
       "rate")                                                                                      \
     X(WINDOW, "WIDESPAN_WINDOW", BYTES, "auto", 4096, 1073741824,                                  \
-      "the kernel's buffers of a stream, each way; auto leaves them to the kernel")                \
+      "the kernel's buffers of a stream, each way, at most net.core.wmem_max and rmem_max; auto "  \
+      "leaves them to the kernel, which mostly gives more")                                        \
     X(PACING, "WIDESPAN_PACING", RATE, "auto", 10000, 10000000000000,                              \
       "large messages leave a path at this rate; auto keeps the queue of the bottleneck short "    \
       "where that costs nothing")                                                                  \
     X(HINTS, "WIDESPAN_HINTS", TEXT, "", 0, 0,                                                     \
       "file that keeps what tuning found, by remote host, from one run to the next")               \
     X(EAGER, "WIDESPAN_EAGER", BYTES, "64K", 0, 67108864,                                          \
-      "messages up to this size may use the whole credit of a pair, larger ones leave a quarter")  \
+      "no eager limit: messages beyond it leave a quarter of WIDESPAN_CREDIT to smaller ones")     \
     X(CREDIT, "WIDESPAN_CREDIT", BYTES, "4M", 4096, 1073741824,                                    \
-      "unexpected bytes one peer may have under way before a receive is posted for them")          \
+      "unexpected bytes one peer may have under way before a receive is posted for them; unless "  \
+      "set, grows on long ways up to an eighth of WIDESPAN_UNEXPECTED_MEMORY")                     \
     X(UNEXPECTED_MEMORY, "WIDESPAN_UNEXPECTED_MEMORY", BYTES, "256M", 1048576, 1099511627776,      \
       "memory of one process for wide payload that no receive is posted for")                      \
     X(REPLAY_MEMORY, "WIDESPAN_REPLAY_MEMORY", BYTES, "256M", 65536, 1099511627776,                \
