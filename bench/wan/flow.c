@@ -51,16 +51,18 @@ static uint64_t stamp_of(const char *message)
     return number;
 }
 
-static uint64_t slots_for(size_t size)
+static uint64_t slots_for(size_t size, bool is_lone)
 {
+    if (is_lone)
+        return 1;
     size_t n = FLIGHT_BYTES / size;
     return n < 2 ? 2 : n > CHANNEL_SLOTS ? CHANNEL_SLOTS : n;
 }
 
 /* At the end a last message for each receive that the other side has posted. */
-void flow_stream_out(size_t size, double seconds)
+void flow_stream_out(size_t size, bool is_lone, double seconds)
 {
-    const uint64_t n_slots = slots_for(size);
+    const uint64_t n_slots = slots_for(size, is_lone);
     char *data = flow_room(n_slots * size), word;
     double end = flow_now() + seconds;
     uint64_t i = 0, n_last = 0;
@@ -81,9 +83,9 @@ void flow_stream_out(size_t size, double seconds)
     free(data);
 }
 
-struct flow_record flow_stream_in(size_t size)
+struct flow_record flow_stream_in(size_t size, bool is_lone)
 {
-    const uint64_t n_slots = slots_for(size);
+    const uint64_t n_slots = slots_for(size, is_lone);
     char *data = flow_room(n_slots * size), word = 1;
     struct flow_record record = {.at = malloc(FLOW_SAMPLES_MAX * sizeof(double))};
     if (!record.at)

@@ -19,9 +19,10 @@ double flow_now(void); /* seconds */
 void flow_die(const char *what);
 char *flow_room(size_t size); /* touched; the caller frees it */
 
-/* Sends for so long, then waits for the receiver's word. */
-void flow_stream_out(size_t size, double seconds);
-struct flow_record flow_stream_in(size_t size);
+/* Sends for so long, then waits for the receiver's word. is_lone: one message at a time, as many
+ * programs do. */
+void flow_stream_out(size_t size, bool is_lone, double seconds);
+struct flow_record flow_stream_in(size_t size, bool is_lone);
 
 /* One JSON object: goodput between the first completion after `discard` seconds and the last within
  * `time` more; how it went, in tenths of a second; and when messages were complete, if not too

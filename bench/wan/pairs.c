@@ -29,10 +29,10 @@ struct times {
 static void stream(bool drives, size_t size, struct times times)
 {
     if (drives) {
-        flow_stream_out(size, times.discard + times.time);
+        flow_stream_out(size, false, times.discard + times.time);
         return;
     }
-    struct flow_record record = flow_stream_in(size);
+    struct flow_record record = flow_stream_in(size, false);
     flow_print_stream(&record, size, times.discard, times.time);
     free(record.at);
 }

@@ -56,7 +56,7 @@ def package(name):
 
 
 class Peer:
-    plays = ('stream', 'pingpong', 'first')  # kinds of workload, beside those made of them
+    plays = ('stream', 'lone', 'pingpong', 'first')  # kinds of workload, beside those made of them
     has_messages = True  # otherwise a stream is the same for it whatever their size
 
     def __init__(self, name, build):
@@ -110,7 +110,7 @@ class Sockets(Peer):
 class Mpi(Peer):
     """Programs of MPI: one rank at each side, or two pairs."""
 
-    plays = ('stream', 'pingpong', 'first', 'beside', 'both', 'overlap')
+    plays = ('stream', 'lone', 'pingpong', 'first', 'beside', 'both', 'overlap')
     PROGRAMS = {'beside': 'pairs', 'both': 'pairs', 'first': 'pairs', 'overlap': 'overlap'}
     prefix = 'wan-'
 

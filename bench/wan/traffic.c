@@ -3,6 +3,7 @@
  *
  *     wan-PEER WHERE stream SIZE DISCARD TIME   goodput of messages one way: the first DISCARD
  *                                               seconds do not count, the next TIME do
+ *     wan-PEER WHERE lone SIZE DISCARD TIME     the same with one message at a time
  *     wan-PEER WHERE pingpong SIZE DISCARD TIME round trips, likewise
  *     wan-PEER WHERE first SIZE                 a fresh pair's first message and a short answer
  *
@@ -16,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void stream(bool drives, size_t size, double discard, double time)
+static void stream(bool drives, size_t size, bool is_lone, double discard, double time)
 {
     if (drives) {
-        flow_stream_out(size, discard + time);
+        flow_stream_out(size, is_lone, discard + time);
         return;
     }
-    struct flow_record record = flow_stream_in(size);
+    struct flow_record record = flow_stream_in(size, is_lone);
     flow_print_stream(&record, size, discard, time);
     free(record.at);
 }
@@ -52,7 +53,7 @@ static void first_message(const char *where, size_t size)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: wan-PEER WHERE stream SIZE DISCARD TIME | "
+    fprintf(stderr, "usage: wan-PEER WHERE stream|lone SIZE DISCARD TIME | "
                     "pingpong SIZE DISCARD TIME | first SIZE\n");
     return 2;
 }
@@ -64,8 +65,9 @@ int main(int argc, char **argv)
     size_t size = strtoull(argv[3], NULL, 10);
     if (size < sizeof(uint64_t))
         return usage();
-    if (strcmp(argv[2], "stream") == 0 && argc == 6) {
-        stream(channel_open(argv[1]), size, atof(argv[4]), atof(argv[5]));
+    bool is_lone = strcmp(argv[2], "lone") == 0;
+    if ((is_lone || strcmp(argv[2], "stream") == 0) && argc == 6) {
+        stream(channel_open(argv[1]), size, is_lone, atof(argv[4]), atof(argv[5]));
     } else if (strcmp(argv[2], "pingpong") == 0 && argc == 6) {
         pingpong(channel_open(argv[1]), size, atof(argv[4]), atof(argv[5]));
     } else if (strcmp(argv[2], "first") == 0 && argc == 4) {

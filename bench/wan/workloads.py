@@ -3,6 +3,7 @@
 the words of traffic.c, pairs.c or overlap.c:
 
     ('stream', size, discard_s, time_s)   ('pingpong', size, discard_s, time_s)   ('first', size)
+    ('lone', size, discard_s, time_s)     a stream of one message at a time
     ('beside', size, discard_s, time_s)   8-byte round trips of one pair, beside a stream of another
     ('both', size, discard_s, time_s)     two pairs that stream
     ('overlap', alone_ms, compute_ms, time_s)
@@ -32,6 +33,7 @@ CHANGED = [('of_before', 'of what the way carried before'),
 FIGURES = {
     'stream': [GOODPUT, ('retransmits_per_gb', 'segments repeated per GB'),
                ('late_ms', 'ms that the emulator was late at most')],
+    'lone': [GOODPUT, ('retransmits_per_gb', 'segments repeated per GB')],
     'pingpong': [('round_trip_ms', 'ms')],
     'first': [GOODPUT],
     'beside': [('round_trip_ms', 'ms, loaded'), ('times_idle', 'loaded / idle'),
@@ -54,6 +56,8 @@ def table(discard, seconds):
     """Name -> workload."""
     return {'stream-64M': ('stream', 64 * MB, discard, seconds),
             'stream-1M': ('stream', MB, discard, seconds),
+            'stream-64K': ('stream', MB // 16, discard, seconds),
+            'lone-1M': ('lone', MB, discard, seconds),
             'pingpong-64M': ('pingpong', 64 * MB, discard, seconds),
             'pingpong-8': ('pingpong', 8, discard, min(seconds, 10)),
             'first-64M': ('first', 64 * MB),
