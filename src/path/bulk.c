@@ -5,6 +5,14 @@
 /* With more than this to send, the end of it is not in sight. */
 #define TAIL_BYTES (UINT64_C(64) << 20)
 
+void wsp_bulk_add(struct wsp_end *end, struct wsp_tx *tx)
+{
+    if (end->idle_since_ns && end->now_ns > end->idle_since_ns)
+        end->idle_ns += end->now_ns - end->idle_since_ns;
+    end->idle_since_ns = 0;
+    wsp_list_push_back(&end->bulk, &tx->queue);
+}
+
 static struct wsp_seg *cut_more(struct wsp_end *end, struct wsp_tx *tx, uint64_t length)
 {
     struct wsp_seg *seg = wsp_seg_new(end, tx, length);
@@ -151,7 +159,8 @@ struct wsp_seg *wsp_bulk_next(struct wsp_end *end, unsigned index, uint64_t now_
 {
     struct wsp_node *node = wsp_list_first(&end->bulk);
     if (!node) {
-        end->is_starved = true;
+        if (end->idle_since_ns == 0)
+            end->idle_since_ns = now_ns;
         wsp_race_begin(end, now_ns);
         return NULL;
     }

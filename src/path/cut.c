@@ -88,7 +88,10 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
     uint64_t prefix =
         is_control ? length : wsp_purse_take(&end->purse, length, end->config.eager_bytes);
     uint64_t first = prefix < end->segment_bytes ? prefix : end->segment_bytes;
-    if (!is_control && length > end->config.eager_bytes && (end->n_used > 1 || prefix < length))
+    bool is_flood =
+        end->n_used > 1 && wsp_lane_is_middling(end, length) && wsp_lane_flood_bytes(end) > 0;
+    bool is_large = length > end->config.eager_bytes && (end->n_used > 1 || prefix < length);
+    if (!is_control && (is_large || is_flood))
         first = 0; /* the envelope goes ahead, its bytes with the bulk: the answer comes sooner */
     bool is_awaiting = prefix < length || (tx->flags & WSP_SEND_SYNC);
     bool is_noted = !is_awaiting || !wsp_map_put(&end->answers, end->next_item_out, tx);
@@ -109,7 +112,7 @@ static struct wsp_seg *cut_first(struct wsp_end *end, struct wsp_tx *tx)
         end->stats.rendezvous++;
     wsp_node_remove(&tx->queue);
     if (tx->cut < prefix) {
-        wsp_list_push_back(&end->bulk, &tx->queue);
+        wsp_bulk_add(end, tx);
         wsp_end_wake_all(end);
     }
     return seg;
@@ -186,6 +189,7 @@ bool wsp_end_pull(struct wsp_end *end, unsigned index, uint64_t now_ns, struct w
     const struct wsp_slot *slot = end->slots[index];
     if (!slot->is_up || slot->is_writing)
         return false;
+    end->now_ns = now_ns;
     if (pull_plain(end, index, now_ns, out))
         return true;
     if (is_spared(end, index))

@@ -258,15 +258,17 @@ struct wsp_end {
     unsigned n_up_bulk;     /* streams up when it was last cut */
     struct wsp_rtt rtt;
     struct wsp_brake brake;
-    double even_bps;           /* what each stream is held to when it is not braked; 0: nothing */
-    uint64_t look_at_ns;       /* when young streams are looked at; NEVER: not */
-    uint64_t demand_bytes;     /* the largest message while the path had no bulk */
-    uint64_t told_bps;         /* to config.pair */
-    unsigned wake_turn;        /* which stream is woken first */
-    bool is_counted;           /* in config.pair */
-    bool is_blind;             /* the number was guessed without a round trip */
-    bool is_kernel_pacing;     /* each stream, at all times */
-    bool is_starved, was_held; /* in this interval */
+    double even_bps;        /* what each stream is held to when it is not braked; 0: nothing */
+    uint64_t look_at_ns;    /* when young streams are looked at; NEVER: not */
+    uint64_t demand_bytes;  /* the largest message while the path had no bulk */
+    uint64_t told_bps;      /* to config.pair */
+    unsigned wake_turn;     /* which stream is woken first */
+    bool is_counted;        /* in config.pair */
+    bool is_blind;          /* the number was guessed without a round trip */
+    bool is_kernel_pacing;  /* each stream, at all times */
+    bool was_held;          /* in this interval */
+    uint64_t idle_ns;       /* of this interval, without bulk */
+    uint64_t idle_since_ns; /* a stream asked for bulk, and there was none; 0: there is */
 
     /* time */
     uint64_t now_ns; /* of the latest call */
@@ -332,6 +334,8 @@ uint64_t wsp_plan_take(struct wsp_end *end, unsigned index, uint64_t left);
 struct wsp_seg *wsp_replay_next(const struct wsp_end *end, unsigned index);
 
 /* bulk.c */
+/* More of a message may be cut from now on. */
+void wsp_bulk_add(struct wsp_end *end, struct wsp_tx *tx);
 /* Is the stream up, sound, and for bulk? */
 bool wsp_bulk_is_usable(const struct wsp_end *end, unsigned index);
 /* Is what is left to be cut less than what is sent before the first of it is acknowledged? */
@@ -417,6 +421,10 @@ void wsp_steer_stop(struct wsp_end *end);
 /* Have small things the first stream for themselves? */
 bool wsp_lane_is_kept(const struct wsp_end *end);
 bool wsp_lane_is_for_bulk(const struct wsp_end *end, unsigned index);
+/* Bytes of middling messages that wait, if they are many: then they are bulk, though none of them
+ * is by itself. Else 0. */
+uint64_t wsp_lane_flood_bytes(const struct wsp_end *end);
+bool wsp_lane_is_middling(const struct wsp_end *end, uint64_t length);
 
 /* reading.c: asks the kernels */
 /* Sets what went on since the last time, and end->rtt.ns. Returns how many streams for bulk told:

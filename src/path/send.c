@@ -97,8 +97,9 @@ wsp_err wsp_end_send(struct wsp_end *end, const struct wsp_envelope *envelope, c
     new->flags = flags;
     new->user = tx_user;
     copy_small(end, new);
-    wsp_steer_demand(end, envelope->length, now_ns);
     wsp_list_push_back(&end->heads, &new->queue);
+    uint64_t flood = wsp_lane_is_middling(end, envelope->length) ? wsp_lane_flood_bytes(end) : 0;
+    wsp_steer_demand(end, flood ? flood : envelope->length, now_ns);
     end->stats.messages_sent++;
     wsp_end_arm(end, now_ns + WSP_TICK_NS);
     if (tx)
@@ -221,7 +222,7 @@ static void queue_rest(struct wsp_end *end, struct wsp_tx *tx)
     if (tx->cut >= wsp_tx_allowed(tx))
         return;
     if (!wsp_node_is_linked(&tx->queue))
-        wsp_list_push_back(&end->bulk, &tx->queue);
+        wsp_bulk_add(end, tx);
     wsp_end_wake_all(end);
 }
 

@@ -16,6 +16,8 @@
 /* So many segments in an interval, unless that takes longer than this. */
 #define SEGMENTS         8
 #define INTERVAL_MOST_NS (250 * WSP_NS_PER_MS)
+/* An interval tells what the way gives if less than one part of so many was without bulk. */
+#define IDLE_PARTS 20
 
 static uint32_t segment_least(const struct wsp_end *end)
 {
@@ -67,7 +69,10 @@ static void begin_interval(struct wsp_end *end, uint64_t now_ns)
 {
     end->interval_ns = now_ns;
     end->interval_acked = end->bytes_acked;
-    end->is_starved = end->was_held = false;
+    end->was_held = false;
+    end->idle_ns = 0;
+    if (end->idle_since_ns)
+        end->idle_since_ns = now_ns;
     end->steer_at_ns = now_ns + interval_ns(end);
 }
 
@@ -122,11 +127,18 @@ void wsp_steer_stop(struct wsp_end *end)
     wsp_young_stop(end);
 }
 
+/* A program that sends one message after the other leaves moments between them. */
+static bool is_backlogged(const struct wsp_end *end, uint64_t now_ns)
+{
+    uint64_t idle_ns = end->idle_ns + (end->idle_since_ns ? now_ns - end->idle_since_ns : 0);
+    return idle_ns * IDLE_PARTS <= now_ns - end->interval_ns;
+}
+
 static void measure(struct wsp_end *end, uint64_t now_ns)
 {
     struct wsp_reading reading = {
         .span_ns = now_ns - end->interval_ns,
-        .is_backlogged = !end->is_starved && !wsp_list_is_empty(&end->bulk),
+        .is_backlogged = is_backlogged(end, now_ns),
         .is_held = end->was_held,
         .is_kernel_pacing = end->is_kernel_pacing,
         .burst_ns = now_ns - end->burst_ns,

@@ -199,7 +199,8 @@ static bool pace_the_end(struct wsp_tune *tune, double bps, bool is_full, bool i
         tune->rate_bps = tune->capacity_bps;
     if (tune->is_paced && bps > tune->capacity_bps) {
         tune->capacity_bps = bps;
-        tune->rate_bps = larger(tune->rate_bps, SLOWEST * bps);
+        if (tune->rate_bps > 0) /* 0 is no pace yet, not a low one */
+            tune->rate_bps = larger(tune->rate_bps, SLOWEST * bps);
     } else if (!tune->is_paced && is_crowded) {
         watch_for_queue(tune, true, bps, now_ns);
     }

@@ -195,6 +195,59 @@ START_TEST(streams_that_lose_by_their_spells_are_made_even)
 }
 END_TEST
 
+/* Ten seconds of messages one after the other, with so long between them. */
+static double goodput_of_lone_messages(uint64_t gap_ns)
+{
+    begin(true, false);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct wsp_out envelope;
+        ends_send(0, data, sizeof data, 0);
+        ck_assert(ends_pull(0, 0, &envelope));
+        ck_assert_int_eq(ends_hand_over(1, 0, &envelope, false), WSP_OK);
+        wsp_end_written(parties[0].end, 0, now);
+        let_pass(STEP_NS - gap_ns);
+        ends_settle(); /* the rest goes out, and streams ask for more */
+        wsp_end_accept(parties[1].end, parties[1].arrived, buffer, sizeof buffer, NULL, now);
+        ends_settle();
+        parties[0].delivered_bytes += EACH;
+        let_pass(gap_ns);
+    }
+    double bps = chosen().goodput_bps;
+    ends_teardown();
+    return bps;
+}
+
+START_TEST(messages_one_after_the_other_are_measured_too)
+{
+    ck_assert(goodput_of_lone_messages(STEP_NS / 50) > 0);
+    ck_assert(goodput_of_lone_messages(STEP_NS / 4) <= 0);
+}
+END_TEST
+
+/* Middling messages go in the lane while they are few. */
+START_TEST(many_middling_messages_are_bulk)
+{
+    enum { LENGTH = 40000 };
+    struct wsp_out out;
+    ends_open(&(struct ends_options){
+        .is_tuned = true, .n_first = 1, .guess = N_STREAMS, .eager_bytes = 65536});
+    ends_join(0, 1, true);
+    ends_settle();
+    ends_send(0, data, LENGTH, 0);
+    ck_assert(!wsp_end_wants(parties[0].end, 1));
+    for (unsigned i = 0; i < 10; i++)
+        ends_send(0, data, LENGTH, 0);
+    ck_assert(wsp_end_wants(parties[0].end, 1));
+    ck_assert(ends_pull(0, 0, &out));
+    ck_assert_uint_eq(out.payload_length, 0); /* the envelope alone: the rest is anybody's */
+    ck_assert_int_eq(ends_hand_over(1, 0, &out, false), WSP_OK);
+    wsp_end_written(parties[0].end, 0, now);
+    ends_settle();
+    ck_assert_uint_eq(parties[0].n_sent, 11);
+    ends_teardown();
+}
+END_TEST
+
 /* Streams are opened for it from then on: another path must not count on as many. */
 START_TEST(bulk_counts_from_when_it_is_announced)
 {
@@ -225,4 +278,6 @@ void test_cases(TCase *cases)
     tcase_add_test(cases, a_lucky_packet_does_not_make_a_queue_of_all_others);
     tcase_add_test(cases, bulk_in_bursts_keeps_its_streams);
     tcase_add_test(cases, streams_that_lose_by_their_spells_are_made_even);
+    tcase_add_test(cases, messages_one_after_the_other_are_measured_too);
+    tcase_add_test(cases, many_middling_messages_are_bulk);
 }

@@ -122,7 +122,7 @@ static void open_party(int id, const struct ends_options *options)
         .pair = options->machine,
         .segment_bytes = 4096,
         .credit_bytes = 16384,
-        .eager_bytes = 1024,
+        .eager_bytes = options->eager_bytes ? options->eager_bytes : 1024,
         .heartbeat_ns = 2 * WSP_NS_PER_S,
         .outage_ns = 30 * WSP_NS_PER_S,
         .connect_ns = 30 * WSP_NS_PER_S,

@@ -33,6 +33,7 @@ struct ends_options {
     bool is_paced;            /* ... and its pace */
     unsigned n_first, guess;  /* streams at once; with more than a little to send, 0: by the way */
     struct wsp_pair *machine; /* what its paths share, or NULL */
+    uint64_t eager_bytes;     /* 0: few */
 };
 
 extern struct party parties[2];
