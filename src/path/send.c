@@ -124,11 +124,14 @@ static bool is_all_cut(const struct wsp_tx *tx)
 static uint64_t tail_limit_bytes(const struct wsp_end *end)
 {
     double rate_bps = 0;
+    uint64_t rtt_ns = end->stats.rtt_ns; /* a ping may have stood behind bulk */
+    if (end->rtt.ns > 0 && end->rtt.ns < rtt_ns)
+        rtt_ns = end->rtt.ns;
     for (unsigned i = 0; i < end->n_slots; i++)
         rate_bps += end->slots[i]->is_up ? end->slots[i]->meter.rate_bps : 0;
-    if (rate_bps <= 0 || end->stats.rtt_ns == 0)
+    if (rate_bps <= 0 || rtt_ns == 0)
         return UINT64_MAX; /* not known yet: the budget alone decides */
-    double bytes = 2 * rate_bps * (double)end->stats.rtt_ns / (double)WSP_NS_PER_S;
+    double bytes = 2 * rate_bps * (double)rtt_ns / (double)WSP_NS_PER_S;
     return (uint64_t)bytes + end->config.segment_bytes;
 }
 

@@ -162,7 +162,7 @@ struct wsp_tune {
 
 /* On so near a way the copying limits, and several sockets keep both ends busier than one; fewer
  * are not tried there. */
-#define WSP_TUNE_NEAR_STREAMS 4
+#define WSP_TUNE_NEAR_STREAMS 16
 
 /* The queue that the pace lets stand; 0: nothing is paced. */
 uint64_t wsp_tune_standing_ns(const struct wsp_tune *tune, uint64_t min_rtt_ns);
