@@ -157,7 +157,7 @@ jobs.main({
                                           '-T', 300),
     **{f'{name}_instrumented': instrumented(name, (2, 2), '-T', 300)
        for name in ('deadlocks', 'wildcards', 'nonblocking', 'vectors', 'topologies', 'neighbours',
-                    'asleep', 'windows', 'inter', 'inter_coll', 'segments', 'duplicates')},
+                    'asleep', 'windows', 'inter', 'inter_coll', 'segments', 'duplicates', 'mistakes')},
     'reference': reference([((2, 2), 1, 120), ((2, 1), 2, 120), ((1, 1), 3, 120), ((3,), 4, 120),
                             ((2, 2, 1), 5, 120), ((4, 1), 6, 120), ((1, 2, 1, 2), 7, 120)]),
     'reference_bits': lambda: [same_bits(sites, 1, 60) for sites in ((2, 2), (3, 2), (2, 1, 3))],
