@@ -52,6 +52,30 @@ def over_namespaces():
             network.inside(0, *map(str, jobs.widespan('run', '--job', job, *command)))))
 
 
+def several_machines():
+    """A site of two machines, of which the job file's address leads to one. All ranks send to all, so
+    that each must be reachable by itself."""
+    with jobs.Namespaces(2) as network, tempfile.TemporaryDirectory() as folder:
+        agent = pathlib.Path(folder, 'agent')  # in the place of ssh: the other machine is the other space
+        agent.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nshift\n'
+                         f'exec {" ".join(network.inside(1))} unshare --uts sh -c '
+                         '\'hostname wsp-other; exec sh -c "$1"\' sh "$*"\n')
+        agent.chmod(0o755)
+        nodes = (f'--mca plm_rsh_agent {agent} --mca pml ob1 --mca btl tcp,self --mca '
+                 'oob_tcp_if_include 10.77.1.0/24 --mca btl_tcp_if_include 10.77.1.0/24 '
+                 f'--host localhost:1,{network.addresses[1]}:1')
+        launch = network.launch(0).replace(' mpirun ', f' mpirun {nodes} ')
+        for address, status in ((network.addresses[0], 0), ('192.0.2.1', 1)):
+            job = jobs.write_job(folder, [
+                {'ranks': 2, 'launch': launch, 'address': address},
+                {'ranks': 2, 'launch': network.launch(0), 'address': network.addresses[0]}])
+            result = jobs.run(network.inside(0, *map(str, jobs.widespan(
+                'run', '--job', job, jobs.SITES / 'matching', '-n', 2000, '-S', '2,2'))))
+            jobs.expect(result.status == status, result.describe())
+            jobs.expect('right' in result.out if status == 0 else
+                        'none of them has the address 192.0.2.1' in result.err, result.describe())
+
+
 def install(prefix):
     done = subprocess.run(['meson', 'install', '-C', jobs.BUILD, '--no-rebuild', '--quiet',
                            '--destdir', str(prefix)], capture_output=True, text=True)
@@ -95,5 +119,6 @@ jobs.main({
     'three_sites': over(2, 1, 2),
     'by_count': by_count,
     'namespaces': over_namespaces,
+    'several_machines': several_machines,
     'relinked': relinked,
 })
