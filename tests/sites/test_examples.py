@@ -53,10 +53,10 @@ def over_namespaces():
 
 
 def several_machines():
-    """A site of two machines, of which the job file's address leads to one. All ranks send to all, so
-    that each must be reachable by itself."""
+    """A site of two machines, of which the job file's address leads to one: the other has its own.
+    With one that leads to neither the job does not start."""
     with jobs.Namespaces(2) as network, tempfile.TemporaryDirectory() as folder:
-        agent = pathlib.Path(folder, 'agent')  # in the place of ssh: the other machine is the other space
+        agent = pathlib.Path(folder, 'agent')  # for ssh: the other machine is the other space
         agent.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nshift\n'
                          f'exec {" ".join(network.inside(1))} unshare --uts sh -c '
                          '\'hostname wsp-other; exec sh -c "$1"\' sh "$*"\n')
