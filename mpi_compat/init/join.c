@@ -167,9 +167,7 @@ static void find_place(const struct wsp_job_env *env)
     const struct wsp_roster *roster = wsp_job.roster;
     wsp_job.n_ranks = roster->n_ranks;
     wsp_job.tag_ub = (int)wsp_roster_tag_ub(roster);
-    for (uint32_t i = 0; i < roster->n_sites; i++)
-        if (strcmp(roster->sites[i].card.name, env->site) == 0)
-            wsp_job.site = i;
+    wsp_job.site = wsp_roster_site_named(roster, env->site);
     wsp_job.world_rank = roster->sites[wsp_job.site].first_rank + (uint32_t)wsp_job.home_rank;
 }
 

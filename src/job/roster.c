@@ -54,6 +54,15 @@ void wsp_endpoint_read(struct wsp_reader *reader, struct wsp_endpoint *endpoint)
     endpoint->nonce = wsp_read_u64(reader);
 }
 
+uint32_t wsp_roster_site_named(const struct wsp_roster *roster, const char *name)
+{
+    uint32_t site = roster->n_sites;
+    while (site-- > 0)
+        if (strcmp(roster->sites[site].card.name, name) == 0)
+            return site;
+    return 0;
+}
+
 uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank)
 {
     uint32_t low = 0, high = roster->n_sites;

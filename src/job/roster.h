@@ -40,6 +40,9 @@ wsp_err wsp_roster_new(uint32_t n_sites, uint32_t n_ranks, struct wsp_roster **r
 /* The site of a world rank. */
 uint32_t wsp_roster_site_of(const struct wsp_roster *roster, uint32_t world_rank);
 
+/* The site of a name; 0, the first, if none has it. */
+uint32_t wsp_roster_site_named(const struct wsp_roster *roster, const char *name);
+
 /* The largest tag that the hosts of all sites take. */
 uint32_t wsp_roster_tag_ub(const struct wsp_roster *roster);
 

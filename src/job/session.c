@@ -293,9 +293,7 @@ static void find_world_rank(struct wsp_session *session, const uint8_t *blob, si
     struct wsp_roster *roster;
     if (wsp_roster_decode(blob, length, &roster))
         return;
-    for (uint32_t i = 0; i < roster->n_sites; i++)
-        if (strcmp(roster->sites[i].card.name, session->site) == 0)
-            session->world_rank = roster->sites[i].first_rank;
+    session->world_rank = roster->sites[wsp_roster_site_named(roster, session->site)].first_rank;
     wsp_roster_free(&roster);
 }
 
